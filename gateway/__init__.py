@@ -1,0 +1,1 @@
+"""The portable core: sans-IO, identical on MicroPython and CPython."""

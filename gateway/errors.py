@@ -1,0 +1,21 @@
+"""What the core raises, and nothing else, when its input is wrong."""
+
+
+class GatewayError(Exception):
+    """The base of every error of the core."""
+
+
+class DecodeError(GatewayError):
+    """Bytes that are not what their format says."""
+
+
+class EncodeError(GatewayError):
+    """A value that its format cannot carry."""
+
+
+class AuthenticationError(GatewayError):
+    """A message whose tag, key or nonce does not verify."""
+
+
+class ReplayError(GatewayError):
+    """A verified message that was seen before, or is too old to tell."""
