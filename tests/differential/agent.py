@@ -1,0 +1,41 @@
+"""Runs in the MicroPython VM: calls what its standard input asks for, one line a call.
+
+A request is `module`, `function` (dotted: `Class.method` works) and a tuple of arguments, separated
+by tabs. An answer is `=` and the value, or `!` and the class of the exception. The functions called
+must not print.
+"""
+
+import sys
+
+from tests.differential.values import dumps, loads
+
+
+def resolve(module: str, function: str) -> object:
+    """Import module and return what the dotted name function means in it."""
+    __import__(module)
+    found = sys.modules[module]
+    for name in function.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def answer(line: str) -> str:
+    """Make the call that line asks for and return the line that tells its outcome."""
+    module, function, args = line.split("\t", 2)
+    try:
+        return "=" + dumps(resolve(module, function)(*loads(args)))
+    except Exception as error:  # noqa: BLE001 - the outcome, whatever it is
+        return "!" + type(error).__name__ + "\t" + repr(str(error))
+
+
+def serve() -> None:
+    """Answer until standard input ends."""
+    while True:
+        line = sys.stdin.readline()
+        if not line:
+            return
+        sys.stdout.write(answer(line) + "\n")
+
+
+if __name__ == "__main__":
+    serve()
