@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import reduce
 from pathlib import Path
@@ -53,9 +54,10 @@ class VM:
             env=_environment(()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
-            encoding="ascii",
         )
+        self._deadline: float | None = None
+        self._closed = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def __enter__(self) -> Self:
         return self
@@ -78,14 +80,12 @@ class VM:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
-        watchdog = threading.Timer(self._timeout_s, self._process.kill)
-        watchdog.start()
-        try:
-            stdin.write(f"{module}\t{function}\t{dumps(args)}\n")
-            stdin.flush()
-            line = stdout.readline().rstrip("\n")
-        finally:
-            watchdog.cancel()
+        request = f"{module}\t{function}\t{dumps(args)}\n"
+        self._deadline = time.monotonic() + self._timeout_s
+        stdin.write(f"{len(request)}\n{request}".encode("ascii"))
+        stdin.flush()
+        line = stdout.readline().decode("ascii").rstrip("\n")
+        self._deadline = None
         assert line[:1] in ("=", "!"), f"the VM answered {line!r} to {module}.{function}{args!r}"
         if line[0] == "=":
             return loads(line[1:])
@@ -121,7 +121,15 @@ class VM:
 
     def close(self) -> None:
         """End the VM."""
+        self._closed.set()
         self._process.communicate(timeout=self._timeout_s)
+
+    def _watch(self) -> None:
+        """Kill the VM if a call takes too long: its answer is then the end of its output."""
+        while not self._closed.wait(min(1, self._timeout_s)):
+            deadline = self._deadline
+            if deadline is not None and time.monotonic() > deadline:
+                self._process.kill()
 
 
 def run_script(

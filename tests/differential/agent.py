@@ -1,7 +1,8 @@
 """Runs in the MicroPython VM: calls what its standard input asks for, one line a call.
 
-A request is `module`, `function` (dotted: `Class.method` works) and a tuple of arguments, separated
-by tabs. An answer is `=` and the value, or `!` and the class of the exception. The functions called
+A request is a line with the length of the next, then `module`, `function` (dotted: `Class.method`
+works) and a tuple of arguments, separated by tabs: the VM reads a line byte by byte, a known length
+at once. An answer is `=` and the value, or `!` and the class of the exception. The functions called
 must not print.
 """
 
@@ -10,7 +11,7 @@ import sys
 from tests.differential.values import dumps, loads
 
 
-def resolve(module: str, function: str) -> object:
+def resolve(module: str, function: str):  # type: ignore[no-untyped-def]
     """Import module and return what the dotted name function means in it."""
     __import__(module)
     found = sys.modules[module]
@@ -23,7 +24,7 @@ def answer(line: str) -> str:
     """Make the call that line asks for and return the line that tells its outcome."""
     module, function, args = line.split("\t", 2)
     try:
-        return "=" + dumps(resolve(module, function)(*loads(args)))
+        return "=" + dumps(resolve(module, function)(*loads(args)))  # type: ignore[misc]
     except Exception as error:  # noqa: BLE001 - the outcome, whatever it is
         return "!" + type(error).__name__ + "\t" + repr(str(error))
 
@@ -31,10 +32,10 @@ def answer(line: str) -> str:
 def serve() -> None:
     """Answer until standard input ends."""
     while True:
-        line = sys.stdin.readline()
-        if not line:
+        length = sys.stdin.readline()
+        if not length:
             return
-        sys.stdout.write(answer(line) + "\n")
+        sys.stdout.write(answer(sys.stdin.read(int(length))) + "\n")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,11 @@ def divide(a: int, b: int) -> float:
     return a / b
 
 
+def hang() -> None:
+    while True:
+        pass
+
+
 def different_value() -> int:
     return 1 if ON_MICROPYTHON else 2
 

@@ -55,6 +55,11 @@ def test_an_error_of_one_only_is_noticed(both: Both, function: str) -> None:
         both(PROBES, function)
 
 
+def test_a_vm_that_does_not_answer_is_killed() -> None:
+    with VM(timeout_s=0.2) as stuck, pytest.raises(AssertionError, match="hang"):
+        stuck.call(PROBES, "hang")
+
+
 def test_a_script_gets_its_arguments_path_and_heap(tmp_path: Path) -> None:
     (tmp_path / "beside.py").write_text("NAME = 'beside'\n")
     source = "import sys, gc, beside\nimport gateway\n"
