@@ -18,4 +18,8 @@ class AuthenticationError(GatewayError):
 
 
 class ReplayError(GatewayError):
-    """A verified message that was seen before, or is too old to tell."""
+    """A message whose number was seen before, or is too old to tell."""
+
+
+class NonceError(GatewayError):
+    """A message that cannot be sealed without the risk of using a nonce twice."""
