@@ -1,0 +1,29 @@
+# One command for each wish. Works with GNU make on Linux and macOS; `make setup` says what is missing.
+
+PYTHON := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+
+setup: ## put everything into .venv (the other targets do this themselves)
+	@sh tools/setup.sh
+
+demo: setup ## the whole story on this machine: pair, lock, heat, and what is refused
+	@.venv/bin/carport demo
+
+test: setup ## the test suite, with the coverage of gateway/
+	@$(PYTHON) -m pytest -q --cov --cov-report=term:skip-covered
+
+check: setup ## ruff, mypy --strict, and the test suite
+	@$(PYTHON) -m ruff check
+	@$(PYTHON) -m ruff format --check
+	@$(PYTHON) -m mypy
+	@$(PYTHON) -m mypy --config-file mypy-firmware.ini
+	@$(MAKE) --no-print-directory test
+
+bench: setup ## measure on this machine, and write BENCHMARKS.md
+	@$(PYTHON) -m pytest -q tests/bench --benchmark-only --benchmark-enable
+	@$(PYTHON) -m tests.bench
