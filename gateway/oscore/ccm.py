@@ -1,0 +1,134 @@
+"""AES-CCM with a two-byte length field: what seals every OSCORE message.
+
+AES comes from outside as an object with two operations on whole blocks, `encrypt_ecb(data)` and
+`encrypt_cbc(iv, data)`. A message costs one call of each, whatever its length:
+
+    CBC-MAC   over  B0 | associated data | plaintext        its last block is T
+              B0 =  flags | nonce (13) | length (2)
+    ECB       over  A0 | A1 | ... | An                      gives S0 | S1 | ... | Sn
+              Ai =  0x01 | nonce (13) | i (2)
+    sealed       =  plaintext ^ (S1 | ... | Sn)  |  T ^ S0
+
+The associated data are passed as `encode_associated_data` lays them out, so that a caller whose
+data hardly change can keep them ready.
+
+Source: RFC 3610 sections 2.2 to 2.5, with L = 2. AES-CCM-16-64-128 (RFC 9053 section 4.2) is the
+default tag length.
+"""
+
+from gateway.errors import AuthenticationError, EncodeError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    class BlockCipher(Protocol):
+        """AES under one key; the data are whole blocks of 16 bytes."""
+
+        def encrypt_ecb(self, __data: bytes) -> bytes: ...
+
+        def encrypt_cbc(self, __iv: bytes, __data: bytes) -> bytes: ...
+
+    BlockCipherFactory = Callable[[bytes], BlockCipher]
+
+TAG_BYTES = 8
+NONCE_BYTES = 13
+
+_ZERO_BLOCK = bytes(16)
+# The separator "0x01 | nonce" joins these into counter blocks; short messages find theirs here.
+_COUNTERS = [b""] + [bytes((0, i)) for i in range(8)]
+
+
+def encode_associated_data(data: bytes) -> bytes:
+    """Return `data`, with their length before and zeros behind, as blocks for the CBC-MAC.
+
+    Raises:
+        EncodeError: 0xFF00 bytes or more, whose length would need another form.
+    """
+    size = len(data)
+    if size == 0:
+        return b""
+    if size >= 0xFF00:
+        raise EncodeError("associated data too long")
+    return size.to_bytes(2, "big") + data + bytes(-(size + 2) & 15)
+
+
+def seal(
+    cipher: "BlockCipher",
+    nonce: bytes,
+    associated_data: bytes,
+    plaintext: bytes,
+    tag_bytes: int = TAG_BYTES,
+) -> bytes:
+    """Return the ciphertext of `plaintext`, followed by the tag.
+
+    Args:
+        nonce: 13 bytes, never used before with this key.
+        associated_data: from `encode_associated_data`.
+
+    Raises:
+        EncodeError: a plaintext of 64 KiB or more.
+    """
+    size = len(plaintext)
+    return _xor(
+        plaintext + _tag(cipher, nonce, associated_data, plaintext, tag_bytes),
+        _keystream(cipher, nonce, size, tag_bytes),
+    )
+
+
+def open_(
+    cipher: "BlockCipher",
+    nonce: bytes,
+    associated_data: bytes,
+    sealed: bytes,
+    tag_bytes: int = TAG_BYTES,
+) -> bytes:
+    """Return the plaintext of what `seal` made with the same arguments.
+
+    Raises:
+        AuthenticationError: the tag does not verify, or there is none.
+    """
+    size = len(sealed) - tag_bytes
+    if size < 0 or size > 0xFFFF:
+        raise AuthenticationError("no room for a tag")
+    opened = _xor(sealed, _keystream(cipher, nonce, size, tag_bytes))
+    plaintext = opened[:size]
+    expected = _tag(cipher, nonce, associated_data, plaintext, tag_bytes)
+    # Not `==` on bytes, which stops at the first difference and so tells where it is.
+    if int.from_bytes(expected, "big") ^ int.from_bytes(opened[size:], "big"):
+        raise AuthenticationError("tag does not verify")
+    return plaintext
+
+
+def _tag(
+    cipher: "BlockCipher", nonce: bytes, associated_data: bytes, plaintext: bytes, tag_bytes: int
+) -> bytes:
+    """Return T, the first bytes of the CBC-MAC's last block."""
+    size = len(plaintext)
+    if size > 0xFFFF:
+        raise EncodeError("plaintext too long")
+    flags = ((tag_bytes - 2) << 2) + 1
+    if associated_data:
+        flags |= 0x40
+    head = bytes((flags,)) + nonce + size.to_bytes(2, "big")
+    blocks = b"".join((head, associated_data, plaintext, bytes(-size & 15)))
+    last = len(blocks) - 16
+    return cipher.encrypt_cbc(_ZERO_BLOCK, blocks)[last : last + tag_bytes]
+
+
+def _keystream(cipher: "BlockCipher", nonce: bytes, size: int, tag_bytes: int) -> bytes:
+    """Return what hides `size` bytes of plaintext and the tag behind them."""
+    count = ((size + 15) >> 4) + 1
+    if count < len(_COUNTERS):
+        counters = _COUNTERS[: count + 1]
+    else:
+        counters = [b""] + [i.to_bytes(2, "big") for i in range(count)]
+    stream = cipher.encrypt_ecb((b"\x01" + nonce).join(counters))
+    return stream[16 : 16 + size] + stream[:tag_bytes]
+
+
+def _xor(left: bytes, right: bytes) -> bytes:
+    """Return the exclusive or of two strings of the same length."""
+    number = int.from_bytes(left, "big") ^ int.from_bytes(right, "big")
+    return number.to_bytes(len(left), "big")
