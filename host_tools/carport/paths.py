@@ -1,7 +1,7 @@
 """Where things are: the user's own folders, and what this distribution carries.
 
-The user's folders are the platform's own, or all below CARPORT_HOME where that is set. Each is made
-when first asked for, for its owner alone: keys lie in them.
+The user's folders are the platform's own, or all below CARPORT_HOME where that is set. Each is
+made when first asked for, for its owner alone: keys lie in them.
 """
 
 import os
@@ -23,7 +23,7 @@ def config_dir() -> Path:
 
 
 def state_dir() -> Path:
-    """Return the folder of what outlives a command but is no setting, such as emulated gateways."""
+    """Return the folder of what a command leaves but nobody set, such as emulated gateways."""
     return _private_dir("state", _DIRS.user_state_path)
 
 
@@ -33,7 +33,7 @@ def cache_dir() -> Path:
 
 
 def runtime_dir() -> Path:
-    """Return the folder where running emulators announce themselves; it may not outlive a login."""
+    """Return the folder where running emulators announce themselves; a logout may empty it."""
     return _private_dir("run", _DIRS.user_runtime_path)
 
 

