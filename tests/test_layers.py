@@ -46,7 +46,7 @@ LAYERS = {
     "gateway/coap/": ("can", "core", "oscore", "resources", "slipmux", "vault", "vehicle"),
     "gateway/oscore/": ("can", "core", "resources", "slipmux", "vault", "vehicle"),
     "gateway/can/": ("coap", "core", "oscore", "resources", "slipmux", "vault", "vehicle"),
-    "gateway/vehicle/": ("coap", "core", "oscore", "resources", "slipmux", "vault"),
+    "gateway/vehicle/": ("coap", "core", "oscore", "resources", "slipmux"),
     "gateway/vault/": ("can", "core", "resources", "slipmux", "vehicle"),
     "gateway/resources/": ("core", "slipmux"),
 }

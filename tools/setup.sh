@@ -17,7 +17,7 @@ fail() {
 install() {
     "$@" >>"$log" 2>&1 </dev/null && return
     tail -n 15 "$log" >&2
-    if grep -qiE 'name resolution|dns error|connection|unreachable|timed out|proxy' "$log"; then
+    if grep -qiE 'name resolution|dns error|connection|unreachable|timed out|proxy|versions: none' "$log"; then
         fail "the package index did not answer (the log is $log):
 connect this machine to the internet, or name a mirror in PIP_INDEX_URL or UV_INDEX_URL."
     fi

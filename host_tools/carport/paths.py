@@ -27,14 +27,17 @@ def state_dir() -> Path:
     return _private_dir("state", _DIRS.user_state_path)
 
 
+def runtime_dir() -> Path:
+    """Return the folder where running emulators announce themselves, some of them dead by now.
+
+    It is no platform's runtime folder: where nobody logged in, that is one in /tmp for everybody.
+    """
+    return _private_dir("run", _DIRS.user_state_path / "run")
+
+
 def cache_dir() -> Path:
     """Return the folder of what can be made again, such as compiled device code."""
     return _private_dir("cache", _DIRS.user_cache_path)
-
-
-def runtime_dir() -> Path:
-    """Return the folder where running emulators announce themselves; a logout may empty it."""
-    return _private_dir("run", _DIRS.user_runtime_path)
 
 
 def device_source_root() -> Path:
