@@ -3,7 +3,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-log=.venv/setup.log
 ready=.venv/ready
 wanted="$PWD $(cat pyproject.toml constraints.txt tools/setup.sh | cksum)"
 stubs=micropython-esp32-stubs
@@ -15,13 +14,12 @@ fail() {
 
 # Run an installer; its output matters only when it fails.
 install() {
-    "$@" >>"$log" 2>&1 </dev/null && return
-    tail -n 15 "$log" >&2
-    if grep -qiE 'name resolution|dns error|connection|unreachable|timed out|proxy|versions: none' "$log"; then
-        fail "the package index did not answer (the log is $log):
-connect this machine to the internet, or name a mirror in PIP_INDEX_URL or UV_INDEX_URL."
-    fi
-    fail "the packages could not be installed: the lines above say why, $log says more."
+    output=$("$@" 2>&1 </dev/null) && return
+    echo "$output" | tail -n 20 >&2
+    pattern='name resolution|dns error|connect|unreachable|timed out|proxy|versions: none'
+    ! echo "$output" | grep -qiE "$pattern" || fail "what is missing could not be downloaded:
+connect this machine to the internet, or name a package mirror in PIP_INDEX_URL or UV_INDEX_URL."
+    fail "an installer failed: the lines above say why."
 }
 
 # Set python to the newest suitable interpreter that really runs and, without uv, can make a venv.
@@ -47,7 +45,8 @@ on Debian and Ubuntu, 'apt-get install python$without_venv-venv' adds it."
 
 [ "$(cat $ready 2>/dev/null)" != "$wanted" ] || ! .venv/bin/python -c '' 2>/dev/null || exit 0
 
-uv=$(command -v uv || true)
+uv=
+! uv --version >/dev/null 2>&1 || uv=uv
 case "$(cat $ready 2>/dev/null)" in
 "$PWD "*) .venv/bin/python -c '' 2>/dev/null || rm -rf .venv ;;
 *) rm -rf .venv ;; # never finished, or made in another folder: its scripts name that one
@@ -55,21 +54,19 @@ esac
 rm -rf typings
 if [ ! -d .venv ]; then
     find_python
-    mkdir .venv
     if [ -n "$uv" ]; then
-        UV_VENV_CLEAR=1 "$uv" venv --quiet --python "$python" .venv
+        install uv venv --quiet --python "$python" .venv
     else
-        "$python" -m venv .venv
+        install "$python" -m venv .venv
     fi
 fi
 rm -f $ready
 echo "make setup: installing into .venv with $(.venv/bin/python --version), a minute or so"
 if [ -n "$uv" ]; then
-    pip="$uv pip install --python .venv/bin/python"
+    pip="uv pip install --python .venv/bin/python"
 else
     pip=".venv/bin/python -m pip install --disable-pip-version-check"
 fi
-: >$log
 install $pip --constraint constraints.txt --editable '.[dev]'
 install $pip --constraint constraints.txt --target typings $stubs
 echo "$wanted" >$ready

@@ -32,8 +32,8 @@ class DeviceCodeError(CarportError):
 def compile_device_code(vm: MicroPython, emit: Emit = "bytecode") -> Path:
     """Return a folder for the VM's module path that holds `gateway` and `firmware`.
 
-    emit: "bytecode" gives the bytes a board would get too, "native" the PC's machine code (faster,
-    larger, and so no model of a board), "source" the plain files.
+    emit: "bytecode" gives what a board would load too; "native" the PC's machine code (a quarter
+    faster, six times as large, tracebacks without lines); "source" the plain files.
 
     Raises:
         DeviceCodeError: a file does not compile, or this VM loads no machine code.
