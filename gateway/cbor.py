@@ -77,7 +77,7 @@ def append_item(buffer: bytearray, value: "Any", levels: int = MAX_NESTING) -> N
     elif value is None:
         buffer.append(0xF6)
     elif kind is dict:
-        append_map(buffer, value, levels - 1)
+        append_map(buffer, value, levels)
     elif kind is list or kind is tuple:
         if levels == 0:
             raise EncodeError("nested too deep")
@@ -169,7 +169,7 @@ def half_of(bits: int) -> int:
 
 
 def append_map(buffer: bytearray, pairs: "dict[Any, Any]", levels: int = MAX_NESTING) -> None:
-    """Append pairs as a map, in the bytewise order of their encoded keys.
+    """Append pairs as a map of at most levels levels, in the bytewise order of its encoded keys.
 
     Raises:
         EncodeError: as encode(), or a key that is not an int, bytes or str.
@@ -184,7 +184,7 @@ def append_map(buffer: bytearray, pairs: "dict[Any, Any]", levels: int = MAX_NES
     append_head(buffer, MAP, len(values))
     for encoded_key in sorted(values):
         buffer.extend(encoded_key)
-        append_item(buffer, values[encoded_key], levels)
+        append_item(buffer, values[encoded_key], levels - 1)
 
 
 def decode(data: "bytes | bytearray | memoryview") -> "Any":

@@ -1,0 +1,1 @@
+"""CoAP, RFC 7252: messages, their options and codes, blocks and links."""

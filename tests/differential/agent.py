@@ -1,9 +1,9 @@
 """Runs in the MicroPython VM: calls what its standard input asks for, one line a call.
 
-A request is a line with the length of the next, then `module`, `function` (dotted: `Class.method`
-works) and a tuple of arguments, separated by tabs: the VM reads a line byte by byte, a known length
-at once. An answer is `=` and the value, or `!` and the class of the exception. The functions called
-must not print.
+A request is a line with the length of the next, since the VM reads a line byte by byte and a known
+length at once; then `module`, `function` (dotted: `Class.method` works) and a tuple of arguments,
+separated by tabs. An answer is `=` and the value, or `!` and the class and text of the exception.
+The functions called must not print.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """Values as one line of text that both interpreters read back without loss.
 
-Bytes, str, int, bool, None, list, tuple and dict are Python literals; a float is its IEEE 754 bits,
-since the decimal digits that one interpreter prints need not be those that another one reads.
+Bytes, str, int, bool, None, list, tuple and dict are Python literals; a float is its IEEE 754
+bits, since the decimal digits that one interpreter prints need not be those that another reads.
 """
 
 import struct
