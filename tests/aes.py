@@ -15,6 +15,6 @@ class AES:
     def encrypt_cbc(self, iv: bytes, data: bytes) -> bytes:
         return self._encrypt(modes.CBC(iv), data)
 
-    def _encrypt(self, mode: modes.Mode, data: bytes) -> bytes:
+    def _encrypt(self, mode: modes.ECB | modes.CBC, data: bytes) -> bytes:
         encryptor = Cipher(self._algorithm, mode).encryptor()
         return encryptor.update(data) + encryptor.finalize()

@@ -123,10 +123,11 @@ class Context:
         self.recipient = Party(recipient_id, aes(recipient_key), common_iv)
 
     def __repr__(self) -> str:
-        return "Context(sender_id={}, recipient_id={}, id_context={}, keys=[redacted])".format(
-            hexlify(self.sender.id).decode(),
-            hexlify(self.recipient.id).decode(),
-            self.id_context and hexlify(self.id_context).decode(),
+        id_context = None if self.id_context is None else hexlify(self.id_context).decode()
+        return (
+            f"Context(sender_id={hexlify(self.sender.id).decode()}, "
+            f"recipient_id={hexlify(self.recipient.id).decode()}, "
+            f"id_context={id_context}, keys=[redacted])"
         )
 
 

@@ -27,7 +27,7 @@ _RESERVED_FLAGS = const(0xE0)
 
 
 def encode(piv: "bytes | None", kid_context: "bytes | None", kid: "bytes | None") -> bytes:
-    """Return the option's value; the fields must be valid: the context's constructor sees to it."""
+    """Return the option's value; the fields are as long as a `Context` allows."""
     flags = 0
     fields = b""
     if piv is not None:

@@ -7,7 +7,7 @@ needs travels around it, in the "outer" message, and is the caller's:
     outer code      POST for a request and CHANGED for its response; with Observe FETCH and CONTENT
     outer options   OSCORE, and the class U ones: Uri-Host, Uri-Port, Proxy-Uri, Proxy-Scheme,
                     Hop-Limit; Observe, which is inner as well (in a notification the inner one is
-                    empty); any other option found outside is to be dropped, for nobody vouched for it
+                    empty). Any other that is found outside is to be dropped: nobody vouched for it
     outer payload   the ciphertext
 
 How often a nonce serves:

@@ -2,15 +2,15 @@
 
 Rules:
 
-1. A number is used only while it lies below the limit, and the limit is what durable storage holds.
-   So whatever is lost at a power cut, no number at or above the stored limit was ever used.
+1. A number is used only while it lies below the limit, and the limit is what durable storage
+   holds. So whatever a power cut loses, no number at or above the stored limit was ever used.
 2. After a reboot numbers go on at the stored limit. Those below it that were not used are lost;
    there are 2^40 of them.
 3. Saving takes time, so it is asked for early: `reservation` is the limit to save once fewer than
-   half a chunk is left, and None before. It stays the same until `reserved` says that storage holds
-   it; only that moves the limit.
-4. When the limit is reached and not moved, `next_piv` refuses. At 2^40 - 1 it refuses for ever: the
-   context is used up and another one must be enrolled.
+   half a chunk is left, and None before. It stays the same until `reserved` says that storage
+   holds it; only that moves the limit.
+4. When the limit is reached and not moved, `next_piv` refuses. At 2^40 - 1 it refuses for ever:
+   the context is used up and another one must be enrolled.
 
 A new context starts with a stored limit of 0. Rule 1 asks a context never to be copied or restored
 from a backup.

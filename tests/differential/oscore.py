@@ -5,16 +5,16 @@ A context's parameters are (master_secret, master_salt, sender_id, recipient_id,
 
 import sys
 
-from gateway.errors import GatewayError
+from gateway.errors import AuthenticationError, GatewayError
 from gateway.oscore import ccm, client, hkdf, option, protection
 from gateway.oscore.context import Context, derive
 from gateway.oscore.replay_window import ReplayWindow
 from gateway.oscore.sender_sequence import SenderSequence
 
-if sys.implementation.name == "micropython":
-    from firmware.aes import AES
-else:
+if sys.implementation.name == "cpython":
     from tests.aes import AES
+else:
+    from firmware.aes import AES  # type: ignore[assignment]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,6 +58,11 @@ def associated_data(parameters: "Parameters", pivs: "list[bytes]") -> "list[byte
     return [sender.associated_data(piv) for piv in pivs]
 
 
+def shown(parameters: "Parameters") -> str:
+    """Return how a context prints."""
+    return repr(make_context(parameters))
+
+
 def protect_request(
     parameters: "Parameters", sequence: int, code: int, options: "Options", payload: bytes
 ) -> "tuple[bytes, bytes]":
@@ -69,8 +74,11 @@ def protect_request(
 def unprotect_request(
     parameters: "Parameters", option_value: bytes, ciphertext: bytes
 ) -> "tuple[int, Options, bytes]":
-    """Return what a new server makes of a request."""
-    piv = option.decode(option_value)[0]
+    """Return what a new server with this one context makes of a request."""
+    piv, kid_context, kid = option.decode(option_value)
+    _, _, _, recipient_id, id_context = parameters
+    if (kid, kid_context) != (recipient_id, id_context):
+        raise AuthenticationError("no such context")
     return protection.unprotect_request(make_context(parameters), piv, ciphertext)[:3]
 
 

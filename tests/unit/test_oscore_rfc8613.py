@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.coap import message as coap
+from gateway.errors import AuthenticationError
 from tests.vm import Both
 
 MODULE = "tests.differential.oscore"
@@ -98,6 +99,7 @@ def test_client_unprotects_response(vector: dict[str, Any], both: Both) -> None:
 @of("requests")
 def test_server_refuses_every_flipped_bit_of_a_request(vector: dict[str, Any], both: Both) -> None:
     arguments = parameters(vector["server_context"]), *sealed(vector)
+    assert both(MODULE, "opened_after_a_bit_flip", "unprotect_request", arguments, 1) == 0
     assert both(MODULE, "opened_after_a_bit_flip", "unprotect_request", arguments, 2) == 0
 
 
@@ -121,5 +123,5 @@ def test_wrong_keys_refuse(vector: dict[str, Any], both: Both) -> None:
             continue
         changed = bytes([whole[0] ^ 1]) + whole[1:]
         other = (*context[:place], changed, *context[place + 1 :])
-        with pytest.raises(Exception, match="tag does not verify"):
+        with pytest.raises(AuthenticationError):
             both(MODULE, "unprotect_request", other, *sealed(vector))

@@ -1,0 +1,246 @@
+"""OSCORE over any input: one cipher with OpenSSL's, no nonce twice, no request twice."""
+
+from collections.abc import Iterator
+
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from gateway.errors import DecodeError, GatewayError, NonceError, ReplayError
+from gateway.oscore import option
+from gateway.oscore.client import SentRequest, protect_request, unprotect_response
+from gateway.oscore.context import Context
+from gateway.oscore.protection import ProtectedRequest, protect_response, unprotect_request
+from gateway.oscore.replay_window import WINDOW_SIZE, ReplayWindow
+from gateway.oscore.sender_sequence import SenderSequence
+from tests.aes import AES
+from tests.differential import oscore as here
+from tests.vm import Both
+
+MODULE = "tests.differential.oscore"
+ECHO = 252
+
+keys = st.binary(min_size=16, max_size=16)
+nonces = st.binary(min_size=13, max_size=13)
+ids = st.binary(max_size=7)
+sequences = st.integers(0, (1 << 40) - 2000) | st.sampled_from([0, 255, 256, 65535, 1 << 30])
+options = st.lists(st.tuples(st.integers(0, 65535), st.binary(max_size=300)), max_size=4).map(
+    lambda pairs: sorted(pairs, key=lambda pair: pair[0])
+)
+# A payload of no bytes and none at all are the same; two texts are one block and more.
+payloads = st.binary(max_size=70)
+
+
+@settings(max_examples=60, deadline=None)
+@given(keys, nonces, st.binary(max_size=70), st.binary(max_size=300), st.sampled_from([4, 8, 16]))
+def test_ccm_agrees_with_openssl(
+    both: Both, key: bytes, nonce: bytes, data: bytes, plaintext: bytes, tag_bytes: int
+) -> None:
+    sealed = both(MODULE, "seal", key, nonce, data, plaintext, tag_bytes)
+    assert sealed == AESCCM(key, tag_bytes).encrypt(nonce, plaintext, data)
+    assert both(MODULE, "open_", key, nonce, data, sealed, tag_bytes) == plaintext
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=20))
+def test_option_decodes_to_what_encodes_to_it_or_raises(both: Both, value: bytes) -> None:
+    try:
+        fields = both("gateway.oscore.option", "decode", value)
+    except DecodeError:
+        return
+    assert isinstance(fields, tuple)
+    assert option.encode(*fields) == value
+
+
+@settings(max_examples=100)
+@given(
+    st.none() | st.binary(min_size=1, max_size=5).filter(lambda piv: piv == b"\0" or piv[0] != 0),
+    st.none() | st.binary(max_size=255),
+    st.none() | ids,
+)
+def test_option_is_carried(
+    piv: bytes | None, kid_context: bytes | None, kid: bytes | None
+) -> None:
+    fields = (piv, kid_context, kid)
+    assert option.decode(option.encode(*fields)) == fields
+
+
+@settings(max_examples=200)
+@given(
+    st.none() | st.integers(0, 60),
+    st.lists(st.integers(0, 120) | st.integers(0, (1 << 40) - 1), max_size=60),
+)
+def test_window_agrees_with_a_set(start: int | None, offered: list[int]) -> None:
+    seen: set[int] = set() if start is None else set(range(start + 1))
+    verdicts = []
+    for sequence in offered:
+        is_new = sequence not in seen and sequence > max(seen, default=-1) - WINDOW_SIZE
+        if is_new:
+            seen.add(sequence)
+        verdicts.append(is_new)
+    assert here.window_verdicts(start, offered) == verdicts
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.binary(max_size=64),
+    st.binary(max_size=64),
+    st.lists(ids, min_size=2, max_size=2, unique=True),
+    st.none() | st.binary(max_size=255),
+    sequences,
+    options,
+    payloads,
+    st.booleans(),
+)
+def test_messages_are_carried(
+    both: Both,
+    secret: bytes,
+    salt: bytes,
+    parties: list[bytes],
+    id_context: bytes | None,
+    sequence: int,
+    inner: list[tuple[int, bytes]],
+    payload: bytes,
+    with_piv: bool,
+) -> None:
+    client = (secret, salt, parties[0], parties[1], id_context)
+    server = (secret, salt, parties[1], parties[0], id_context)
+    request = both(MODULE, "protect_request", client, sequence, 1, inner, payload)
+    assert isinstance(request, tuple)
+    assert both(MODULE, "unprotect_request", server, *request) == (1, inner, payload)
+    arguments = server, request, 0x45, inner, payload, with_piv
+    response = both(MODULE, "protect_response", *arguments)
+    assert isinstance(response, tuple)
+    received = both(MODULE, "unprotect_response", client, sequence, *response)
+    assert received == (0x45, inner, payload)
+
+
+@settings(max_examples=200)
+@given(st.none() | st.binary(min_size=1, max_size=5), st.binary(max_size=60))
+def test_garbage_raises_only_our_errors(piv: bytes | None, ciphertext: bytes) -> None:
+    server = here.make_context((b"secret", b"", b"\x01", b"", None))
+    try:
+        unprotect_request(server, piv, ciphertext)
+    except GatewayError:
+        assert server.replay_window.is_new(0)
+    else:
+        raise AssertionError("garbage was authentic")
+
+
+class RecordingAES(AES):
+    """Notes the nonce of every message; a context's sender key is used for nothing but sealing."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__(key)
+        self.nonces: list[bytes] = []
+
+    def encrypt_ecb(self, data: bytes) -> bytes:
+        self.nonces.append(data[1:14])
+        return super().encrypt_ecb(data)
+
+
+class Reboots(RuleBasedStateMachine):
+    """A client, a server that loses power, and a network that repeats and reorders."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stored_limit = 0
+        self.boots = 0
+        self.served: list[int] = []
+        self.captured: list[tuple[int, bytes, bytes]] = []
+        self.sent: dict[int, SentRequest] = {}
+        self.received: list[tuple[int, ProtectedRequest]] = []
+        self.echo = b""
+        self.used_before: list[bytes] = []
+        self.client = self.make(b"\x01", b"\x02", 0, is_known=True)
+        self.client.sender_sequence.reserved(1 << 20)
+        self.server = self.make(b"\x02", b"\x01", 0, is_known=True)
+
+    @staticmethod
+    def make(sender_id: bytes, recipient_id: bytes, limit: int, is_known: bool) -> Context:
+        numbers, window = SenderSequence(limit), ReplayWindow(is_known)
+        return Context(
+            RecordingAES, b"secret", b"", sender_id, recipient_id, None, numbers, window
+        )
+
+    def sealed_with(self) -> Iterator[bytes]:
+        cipher = self.server.sender.cipher
+        assert isinstance(cipher, RecordingAES)
+        yield from self.used_before
+        yield from cipher.nonces
+
+    @rule()
+    def client_asks(self) -> None:
+        payload = self.echo
+        value, ciphertext, sent = protect_request(self.client, 2, [(ECHO, self.echo)], payload)
+        number = len(self.captured)
+        self.sent[number] = sent
+        self.captured.append((number, value, ciphertext))
+
+    @precondition(lambda self: self.captured)
+    @rule(data=st.data())
+    def network_delivers(self, data: st.DataObject) -> None:
+        """Deliver any request, sent now or long ago, again or for the first time."""
+        number, value, ciphertext = data.draw(st.sampled_from(self.captured[-40:]))
+        piv, _, _ = option.decode(value)
+        was_known = self.server.replay_window.is_known
+        try:
+            _, inner, _, request = unprotect_request(self.server, piv, ciphertext)
+        except ReplayError:
+            assert was_known
+            return
+        self.received.append((number, request))
+        if not was_known:
+            assert not request.lends_nonce
+            if inner[0][1] != b"echo of boot %d" % self.boots:
+                return
+            self.server.replay_window.initialize(request.sequence)
+        self.served.append(number)
+
+    @precondition(lambda self: self.received)
+    @rule(data=st.data(), with_piv=st.booleans())
+    def server_answers(self, data: st.DataObject, with_piv: bool) -> None:
+        """Answer any request received since the boot, for the first time or again."""
+        number, request = data.draw(st.sampled_from(self.received[-20:]))
+        lends_nonce = request.lends_nonce
+        try:
+            response = protect_response(self.server, request, 0x44, [], b"", with_piv)
+        except NonceError:
+            assert with_piv or not lends_nonce
+            return
+        assert with_piv or lends_nonce
+        try:
+            unprotect_response(self.client, self.sent[number], *response)
+        except ReplayError:
+            return
+        self.echo = b"echo of boot %d" % self.boots
+
+    @rule(is_acknowledged=st.booleans())
+    def server_saves(self, is_acknowledged: bool) -> None:
+        """Save a reservation; the power may go before the server hears of it."""
+        reservation = self.server.sender_sequence.reservation
+        if reservation is not None:
+            self.stored_limit = reservation
+            if is_acknowledged:
+                self.server.sender_sequence.reserved(reservation)
+
+    @rule()
+    def server_reboots(self) -> None:
+        self.used_before = list(self.sealed_with())
+        self.received = []
+        self.boots += 1
+        self.server = self.make(b"\x02", b"\x01", self.stored_limit, is_known=False)
+
+    @invariant()
+    def no_nonce_was_used_twice(self) -> None:
+        used = list(self.sealed_with())
+        assert len(used) == len(set(used))
+
+    @invariant()
+    def no_request_was_served_twice(self) -> None:
+        assert len(self.served) == len(set(self.served))
+
+
+TestReboots = Reboots.TestCase
+TestReboots.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
