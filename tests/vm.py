@@ -17,14 +17,14 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tests.differential.values import dumps, loads
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 AGENT = REPOSITORY / "tests" / "differential" / "agent.py"
 
-Both = Callable[..., object]
+Both = Callable[..., Any]
 
 
 class VmError(Exception):
@@ -92,7 +92,7 @@ class VM:
         name, _, text = line[1:].partition("\t")
         raise VmError(name, str(loads(text)))
 
-    def both(self, module: str, function: str, *args: object) -> object:
+    def both(self, module: str, function: str, *args: object) -> Any:
         """Call in CPython and in the VM, assert the same outcome, and return or raise it.
 
         The outcome is the value with its types (a bool is no int here, a NaN equals itself), or the
