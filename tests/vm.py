@@ -95,29 +95,29 @@ class VM:
     def both(self, module: str, function: str, *args: object) -> Any:
         """Call in CPython and in the VM, assert the same outcome, and return or raise it.
 
-        The outcome is the value with its types (a bool is no int here, a NaN equals itself), or the
-        name of the exception's class; what is raised is CPython's exception.
+        The outcome is the value with its types (a bool is no int here, a NaN equals itself), or
+        the name of the exception's class; what is raised is CPython's exception.
         """
-        here = reduce(getattr, function.split("."), importlib.import_module(module))
-        value: object = None
+        function_here = reduce(getattr, function.split("."), importlib.import_module(module))
+        here: object = None
+        there: object = None
         error: Exception | None = None
+        vm_error: VmError | None = None
         try:
-            value = here(*args)  # type: ignore[operator]
+            here = function_here(*args)  # type: ignore[operator]
         except Exception as caught:  # noqa: BLE001 - compared with the VM's
             error = caught
         try:
             there = self.call(module, function, *args)
         except VmError as caught:
-            if error is None:
-                raise AssertionError(f"MicroPython raised {caught}, CPython {value!r}") from caught
-            assert caught.name == type(error).__name__, (
-                f"MicroPython: {caught}, CPython: {error!r}"
-            )
-            raise error from None
-        if error is not None:
-            raise AssertionError(f"MicroPython returned {there!r}") from error
-        assert dumps(there) == dumps(value), "MicroPython (left) and CPython (right) differ"
-        return value
+            vm_error = caught
+        if error is None and vm_error is None:
+            assert dumps(there) == dumps(here), "MicroPython (left) and CPython (right) differ"
+            return here
+        if error is None or vm_error is None or vm_error.name != type(error).__name__:
+            outcomes = f"MicroPython: {vm_error or there!r}, CPython: {error or here!r}"
+            raise AssertionError(outcomes) from error
+        raise error
 
     def close(self) -> None:
         """End the VM."""
