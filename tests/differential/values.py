@@ -2,6 +2,7 @@
 
 Bytes, str, int, bool, None, list, tuple and dict are Python literals; a float is its IEEE 754
 bits, since the decimal digits that one interpreter prints need not be those that another reads.
+NaNs are all the same value.
 """
 
 import struct
@@ -9,6 +10,8 @@ import sys
 
 # MicroPython has no ascii(); its repr() prints only ASCII.
 to_ascii = repr if sys.implementation.name == "micropython" else ascii
+
+NAN_BITS = b"\x7f\xf8\x00\x00\x00\x00\x00\x00"
 
 
 def dumps(value: object) -> str:
@@ -18,7 +21,8 @@ def dumps(value: object) -> str:
         TypeError: value, or something in it, is of a type the harness does not carry.
     """
     if isinstance(value, float):
-        return 'float64("' + struct.pack(">d", value).hex() + '")'
+        bits = struct.pack(">d", value) if value == value else NAN_BITS
+        return 'float64("' + bits.hex() + '")'
     if isinstance(value, list):
         return "[" + ", ".join([dumps(item) for item in value]) + "]"
     if isinstance(value, tuple):
