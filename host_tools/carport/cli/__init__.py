@@ -1,0 +1,5 @@
+"""The `carport` command."""
+
+from carport.cli.main import main
+
+__all__ = ["main"]

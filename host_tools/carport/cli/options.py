@@ -1,0 +1,124 @@
+"""The options that every command has which talks to a gateway."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from carport.cli.output import print_log
+from carport.errors import UsageError
+
+if TYPE_CHECKING:
+    from carport.client import Client
+    from carport.client.route import Via
+
+T = TypeVar("T")
+
+DEFAULT_TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for on the command line."""
+
+    gateway: str | None
+    via: "Via"
+    port: str | None
+    timeout_s: float
+    as_json: bool
+    is_verbose: bool
+
+    def log(self, line: str) -> None:
+        """Print a line that the board logged, if wanted."""
+        if self.is_verbose:
+            print_log(line)
+
+    def client(self) -> "Client":
+        """Return a client for the gateway that was asked for."""
+        from carport.client import Client
+
+        if self.port is not None and self.via == "lan":
+            raise UsageError("--port is a serial port: leave it out, or --via lan")
+        return Client(
+            self.gateway,
+            via=self.via,
+            port=self.port,
+            timeout_s=self.timeout_s,
+            on_log=self.log,
+        )
+
+    def run(self, work: "Callable[[Client], Awaitable[T]]") -> T:
+        """Run work with a connected client."""
+        import asyncio
+
+        async def connected() -> T:
+            async with self.client() as client:
+                return await work(client)
+
+        return asyncio.run(connected())
+
+
+def _complete_gateway(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    from carport.client.known_gateways import known_gateways
+
+    return [each.name for each in known_gateways() if each.name.startswith(incomplete)]
+
+
+_CONNECTION = [
+    click.option(
+        "--gateway",
+        metavar="NAME",
+        envvar="CARPORT_GATEWAY",
+        shell_complete=_complete_gateway,
+        help="Which gateway, if several are paired.",
+    ),
+    click.option(
+        "--via",
+        type=click.Choice(["lan", "serial", "auto"]),
+        default="auto",
+        show_default=True,
+        help="The network, the cable, or what answers.",
+    ),
+]
+_ALWAYS = [
+    click.option("--port", metavar="PORT", help="Serial port, such as /dev/ttyUSB0."),
+    click.option(
+        "--timeout",
+        "timeout_s",
+        metavar="S",
+        type=click.FloatRange(min=0, min_open=True),
+        default=DEFAULT_TIMEOUT_S,
+        show_default=True,
+        help="Seconds to wait for the gateway.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+    click.option("-v", "--verbose", "is_verbose", is_flag=True, help="Print the board's log."),
+]
+
+
+def gateway_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the common options, as its first argument."""
+
+    @wraps(function)
+    def command(
+        *args: Any,
+        gateway: str | None,
+        via: "Via",
+        port: str | None,
+        timeout_s: float,
+        as_json: bool,
+        is_verbose: bool,
+        **kwargs: Any,
+    ) -> Any:
+        logging.basicConfig(level=logging.WARNING if is_verbose else logging.CRITICAL)
+        options = Options(gateway, via, port, timeout_s, as_json, is_verbose)
+        return function(options, *args, **kwargs)
+
+    for option in reversed(_CONNECTION + _ALWAYS):
+        command = option(command)
+    return command

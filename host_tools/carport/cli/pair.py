@@ -1,0 +1,154 @@
+"""`carport pair`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from carport.cli.options import Options, gateway_options
+from carport.cli.output import print_json
+from carport.errors import UsageError
+
+if TYPE_CHECKING:
+    from carport.client.keys import Role
+    from carport.client.known_gateways import KnownGateway
+
+
+@click.command()
+@click.option("--name", metavar="NAME", help="What to call the gateway.")
+@click.option("--replace", "is_replacing", is_flag=True, help="Forget the old keys of that name.")
+@click.option(
+    "--context",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write one more OSCORE context there, for another CoAP program.",
+)
+@click.option(
+    "--role",
+    type=click.Choice(["owner", "driver", "viewer"]),
+    help="With --context: for somebody else, who may do as much as this role.",
+)
+@click.option("--principal", metavar="NAME", help="With --role: what receipts call them.")
+@gateway_options
+def pair(
+    options: Options,
+    name: str | None,
+    is_replacing: bool,
+    folder: Path | None,
+    role: "Role | None",
+    principal: str | None,
+) -> None:
+    """Pair with a gateway over the cable, and become its owner.
+
+    A new board takes the first who comes; later, hold its button for 3 s first. With --context,
+    another program gets a key of its own, from a gateway that is paired already or now will be.
+
+    \b
+    Examples:
+      carport pair
+      carport pair --port /dev/ttyUSB0 --name leaf
+      carport pair --context ./phone --role driver --principal phone
+    """
+    if role is not None and folder is None:
+        raise UsageError("--role goes with --context: add the folder for the new key")
+    gateway = _known(options, name) if folder is not None and not is_replacing else None
+    paired: dict[str, Any] = {}
+    if gateway is None:
+        gateway, paired = _pair(options, name or options.gateway, is_replacing)
+    if folder is not None:
+        paired |= _enrol(options, gateway, folder, role, principal)
+    if options.as_json:
+        print_json({"gateway": gateway.name, **_places(gateway), **paired})
+
+
+def _known(options: Options, name: str | None) -> "KnownGateway | None":
+    """Return the paired gateway that is meant: by name, by port, or the only one there is."""
+    from carport.client.known_gateways import find_gateway, known_gateways
+
+    name = name or options.gateway
+    if name is None and options.port is not None:
+        at_port = [each for each in known_gateways() if each.serial_port == options.port]
+        return at_port[0] if len(at_port) == 1 else None
+    if name is None and not known_gateways():
+        return None
+    return find_gateway(name)
+
+
+def _pair(
+    options: Options, name: str | None, is_replacing: bool
+) -> "tuple[KnownGateway, dict[str, Any]]":
+    import asyncio
+
+    from carport.client.pairing import find_port
+    from carport.client.pairing import pair as pair_at
+
+    port = options.port or find_port(_choose)
+    paired = asyncio.run(
+        pair_at(
+            port,
+            name,
+            is_replacing=is_replacing,
+            timeout_s=options.timeout_s,
+            on_log=options.log,
+        )
+    )
+    gateway, system = paired.gateway, paired.system
+    if not options.as_json:
+        where = gateway.addresses[0] if gateway.addresses else "not found on the network"
+        click.echo(f"Paired with {gateway.name} ({system.car}), you are its owner.")
+        click.echo(f"  cable {gateway.serial_port}, network {where}")
+    return gateway, {"car": system.car, "profile": system.profile, "role": "owner"}
+
+
+def _choose(ports: list[str]) -> str:
+    """Ask which port to use, or say that one must be given."""
+    listed = ", ".join(ports)
+    if not sys.stdin.isatty():
+        raise UsageError(f"a gateway may be at several ports: add --port, one of {listed}")
+    return str(click.prompt("Which port", type=click.Choice(ports), default=ports[0], err=True))
+
+
+def _enrol(
+    options: Options,
+    gateway: "KnownGateway",
+    folder: Path,
+    role: "Role | None",
+    principal: str | None,
+) -> dict[str, Any]:
+    """Enrol one more context, write it to folder, and say how aiocoap's client uses it."""
+    import asyncio
+    from dataclasses import replace
+
+    from carport.client.contexts import write_context
+    from carport.client.private_files import write_private
+
+    if (folder / "settings.json").exists():
+        raise UsageError(f"{folder} holds a context already: give another folder")
+    if role is not None and principal is None:
+        principal = folder.resolve().name
+    client = replace(options, gateway=gateway.name).client()
+
+    async def enrol() -> Any:
+        async with client:
+            return await client.enrol(principal, role)
+
+    key = asyncio.run(enrol())
+    write_context(folder, key.sender_id, key.recipient_id, key.secret)
+    address = client.gateway.addresses[0] if client.gateway.addresses else "HOST"
+    credentials = {f"coap://{address}/*": {"oscore": {"basedir": str(folder.resolve())}}}
+    credentials_file = folder / "credentials.json"
+    write_private(credentials_file, json.dumps(credentials, indent=1) + "\n")
+    command = f"aiocoap-client --credentials {credentials_file} coap://{address}/signals"
+    if not options.as_json:
+        click.echo(f"Wrote one more context to {folder}; {credentials_file.name} says for whom:")
+        click.echo(f"  {json.dumps(credentials)}")
+        click.echo(f"Use it with one program at a time, for example:\n  {command}")
+    return {"context": str(folder.resolve()), "example": command}
+
+
+def _places(gateway: "KnownGateway") -> dict[str, Any]:
+    address = gateway.addresses[0] if gateway.addresses else None
+    return {"address": address, "serial": gateway.serial_port}

@@ -1,0 +1,55 @@
+"""`carport signals`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from carport.cli.options import Options, gateway_options
+from carport.cli.output import duration, print_json, value_text
+
+if TYPE_CHECKING:
+    from carport.client import Signals
+
+
+def _complete_path(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the VSS paths, of all profiles that this installation has, that begin like this."""
+    import gateway
+
+    profiles = Path(gateway.__file__).parent / "profiles"
+    paths = {path for vss in profiles.glob("*/vss.json") for path in json.loads(vss.read_text())}
+    return sorted(path for path in paths if path.startswith(incomplete))
+
+
+@click.command()
+@click.argument("paths", metavar="[PATH]...", nargs=-1, shell_complete=_complete_path)
+@gateway_options
+def signals(options: Options, paths: tuple[str, ...]) -> None:
+    """Show signals by VSS path, all or those named, with their ages.
+
+    \b
+    Examples:
+      carport signals
+      carport signals Vehicle.Speed Vehicle.Cabin.HVAC.AmbientAirTemperature
+      carport signals --json | jq '."Vehicle.Speed".value'
+    """
+    found = options.run(lambda client: client.signals(paths))
+    if options.as_json:
+        print_json({path: signal.as_json() for path, signal in found.items()})
+    else:
+        _print_table(found)
+
+
+def _print_table(signals: "Signals") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("signal", overflow="fold")
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("age", justify="right", style="dim", no_wrap=True)
+    for path, signal in sorted(signals.items()):
+        age = "never" if signal.age_ms is None else duration(signal.age_ms)
+        table.add_row(path, value_text(signal.value, signal.unit), age)
+    Console().print(table)

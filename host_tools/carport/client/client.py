@@ -1,0 +1,272 @@
+"""The client: what an owner may ask of a gateway, and the truth about what became of it."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import aiocoap
+import cbor2
+
+from carport.client.keys import KeyExchange, NewKey, Role
+from carport.client.known_gateways import KnownGateway, find_gateway
+from carport.client.receipt import Receipt, decode_receipt
+from carport.client.route import Log, Route, Via, routes
+from carport.client.session import CBOR, Session, claim
+from carport.client.signals import Signals, Value, decode_signals
+from carport.errors import (
+    CarportError,
+    NoAnswerError,
+    NotAuthorisedError,
+    NotConfirmedError,
+    RefusedError,
+    UsageError,
+)
+
+DEFAULT_TIMEOUT_S = 15.0
+
+_PROOF_S = 2.0
+
+
+@dataclass(frozen=True)
+class System:
+    """What a gateway says of itself; platform is what the board knows: heap, storage, address."""
+
+    gateway: str
+    version: str
+    profile: str
+    car: str
+    uptime_ms: int
+    counters: dict[str, int]
+    can: list[dict[str, Any]]
+    platform: dict[str, Any] = field(default_factory=dict)
+
+
+class Client:
+    """A connection to one gateway, made at the first request and kept until the end.
+
+    Methods may be called at the same time. A command returns its receipt once the car has
+    confirmed it, and raises otherwise: RefusedError, NotConfirmedError (both with the receipt),
+    NotAuthorisedError, NoAnswerError, UsageError, or another CarportError.
+    """
+
+    def __init__(
+        self,
+        gateway: KnownGateway | str | None = None,
+        *,
+        via: Via = "auto",
+        port: str | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        on_log: Log = lambda line: None,
+    ) -> None:
+        """gateway: its name; may be left out if only one is paired. timeout_s: for each call.
+
+        port: a serial port to use instead of the known one. on_log: is given the lines that the
+        board logs while the cable is in use.
+
+        Raises:
+            UsageError: there is no such gateway.
+        """
+        self.gateway = gateway if isinstance(gateway, KnownGateway) else find_gateway(gateway)
+        self.route: Route | None = None
+        self._via: Via = via
+        self._port = port
+        self._timeout_s = timeout_s
+        self._on_log = on_log
+        self._connecting = asyncio.Lock()
+        self._commanding = asyncio.Lock()
+        self._closing = AsyncExitStack()
+        self._session: Session | None = None
+
+    async def __aenter__(self) -> "Client":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Give the OSCORE context and the cable back; the next call takes them again."""
+        self._session = None
+        self.route = None
+        await self._closing.aclose()
+
+    async def lock(self) -> Receipt:
+        """Lock the car."""
+        return await self.command("lock", "lock")
+
+    async def unlock(self) -> Receipt:
+        """Unlock the car."""
+        return await self.command("lock", "unlock")
+
+    async def climate(self, **arguments: Value) -> Receipt:
+        """Change the climate: on, driver_temperature, ... as the car's profile names them."""
+        return await self.command("climate", "climate", arguments)
+
+    async def command(
+        self, path: str, command: str, arguments: dict[str, Value] | None = None
+    ) -> Receipt:
+        """Let the gateway carry out a command; return the receipt once the car has confirmed it.
+
+        It is asked again until it answers, always with the same id, so the car acts once.
+        """
+        async with self._commanding:  # the gateway takes ids in ascending order only
+            return await self._command(path, command, arguments or {})
+
+    async def _command(self, path: str, command: str, arguments: dict[str, Value]) -> Receipt:
+        deadline = self._deadline()
+        session = await self._connected(deadline)
+        lifetime_ms = max(1, round((deadline - _now()) * 1000))
+        fields: dict[str, Any] = {
+            "id": session.context.take_command_id(),
+            "command": command,
+            "lifetime_ms": lifetime_ms,
+        }
+        if arguments:
+            fields["arguments"] = arguments
+        payload = cbor2.dumps(fields, canonical=True)
+        try:
+            response = await session.request(aiocoap.POST, path, payload, deadline=deadline)
+        except NoAnswerError as error:
+            await self.close()
+            until = time.strftime("%H:%M:%S", time.localtime(time.time() + lifetime_ms / 1000))
+            raise NoAnswerError(
+                f"{self.gateway.name} did not answer: the {command} may still happen until "
+                f"{until}, so look at the car, or ask with `carport status`"
+            ) from error
+        return _confirmed(response)
+
+    async def signals(self, paths: Sequence[str] = ()) -> Signals:
+        """Return the signals of these VSS paths, or all there are."""
+        if paths:
+            response = await self._request(aiocoap.FETCH, "signals", cbor2.dumps(list(paths)))
+        else:
+            response = await self._request(aiocoap.GET, "signals")
+        return decode_signals(_successful(response).payload)
+
+    async def watch(self) -> AsyncGenerator[Signals, None]:
+        """Yield all signals, now and whenever the gateway tells a change."""
+        session = await self._connected(self._deadline())
+        async for response in session.observe("signals", timeout_s=self._timeout_s):
+            yield decode_signals(_successful(response).payload)
+
+    async def system(self) -> System:
+        """Return what the gateway says of itself."""
+        response = _successful(await self._request(aiocoap.GET, "system"))
+        try:
+            return System(**cbor2.loads(response.payload))
+        except (cbor2.CBORDecodeError, TypeError) as error:
+            raise CarportError(
+                "the gateway's answer cannot be read: update the board and this program together"
+            ) from error
+
+    async def receipt(self, id: int) -> Receipt:
+        """Return the receipt of the command with this id, whatever its state."""
+        response = _successful(await self._request(aiocoap.GET, f"receipts/{id}"))
+        return decode_receipt(response.payload)
+
+    async def enrol(self, name: str | None = None, role: Role | None = None) -> NewKey:
+        """Make one more OSCORE context: for ourselves, or for a new principal with a role."""
+        exchange = KeyExchange("enrol", name, role)
+        response = await self._request(aiocoap.POST, "keys", exchange.payload)
+        return exchange.finish(_successful(response).payload)
+
+    async def _request(self, code: Any, path: str, payload: bytes = b"") -> aiocoap.Message:
+        deadline = self._deadline()
+        session = await self._connected(deadline)
+        try:
+            return await session.request(code, path, payload, deadline=deadline)
+        except NoAnswerError:
+            await self.close()  # the next call may find another way
+            raise
+
+    def _deadline(self) -> float:
+        return _now() + self._timeout_s
+
+    async def _connected(self, deadline: float) -> Session:
+        """Return the session, and make it first if there is none."""
+        async with self._connecting:
+            if self._session is None:
+                try:
+                    self._session = await self._connect(deadline)
+                except BaseException:
+                    await self.close()
+                    raise
+            return self._session
+
+    async def _connect(self, deadline: float) -> Session:
+        pool = self.gateway.contexts
+        session = await Session.open(await claim(pool, deadline))
+        self._closing.push_async_callback(session.close)
+        async for route in routes(self.gateway, self._via, self._port, deadline, self._on_log):
+            session.address = route.address
+            if route.is_certain or await _proves_itself(session, deadline):
+                self._closing.push_async_callback(route.close)
+                self.route = route
+                await session.enrol_another(pool, deadline)
+                self.gateway = self.gateway.reached(
+                    address=None if route.relay else route.address, serial_port=route.port
+                )
+                return session
+            await route.close()
+        raise NoAnswerError(
+            f"{self.gateway.name} cannot be reached, and nothing was sent: check that it is "
+            "powered and on this network, or connect the cable and give --port"
+        )
+
+
+async def _proves_itself(session: Session, deadline: float) -> bool:
+    """Tell whether the gateway that session has found knows our key."""
+    try:
+        response = await session.request(
+            aiocoap.GET, "system", deadline=min(deadline, _now() + _PROOF_S)
+        )
+    except (NoAnswerError, NotAuthorisedError):
+        return False
+    return bool(response.code.is_successful())
+
+
+def _confirmed(response: aiocoap.Message) -> Receipt:
+    """Return the receipt if the car has confirmed the command, else raise what is the matter."""
+    if response.opt.content_format != CBOR or not response.payload:
+        _successful(response)
+    receipt = decode_receipt(response.payload)
+    if receipt.state == "confirmed":
+        return receipt
+    reason = receipt.reason or "no reason given"
+    if receipt.state == "refused":
+        raise RefusedError(
+            f"{receipt.command} was refused ({reason}): see to that, then try again", receipt
+        )
+    if receipt.state == "expired":
+        raise NotConfirmedError(
+            f"{receipt.command} was never sent to the car ({reason}): try again", receipt
+        )
+    raise NotConfirmedError(
+        f"{receipt.command} is {receipt.state} ({reason}): look at the car, or ask with "
+        "`carport status`",
+        receipt,
+    )
+
+
+def _successful(response: aiocoap.Message) -> aiocoap.Message:
+    """Return the response if it is a success, else raise what its code and text say."""
+    if response.code.is_successful():
+        return response
+    text = response.payload.decode(errors="replace") or str(response.code)
+    if response.code in (aiocoap.UNAUTHORIZED, aiocoap.FORBIDDEN):
+        raise NotAuthorisedError(f"your key may not do this ({text}): ask the gateway's owner")
+    if response.code in (aiocoap.BAD_REQUEST, aiocoap.NOT_FOUND):
+        raise UsageError(f"the gateway does not accept this ({text}): correct it, then try again")
+    raise CarportError(f"the gateway answers {response.code} ({text}): try again, or report it")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

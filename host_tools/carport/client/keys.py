@@ -1,0 +1,83 @@
+"""Making an OSCORE context together with a gateway: pairing and enrolment.
+
+gateway/carport.cddl has the payloads, and how the master secret comes of them.
+"""
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import cbor2
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from carport.errors import CarportError
+
+Role = Literal["owner", "driver", "viewer"]
+
+RANDOM_BYTES = 32
+_SECRET_BYTES = 16
+_MAX_NAME_BYTES = 32
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A context that host and board agree on; gateway is the name the board gives itself."""
+
+    sender_id: bytes
+    recipient_id: bytes
+    secret: bytes = field(repr=False)
+    gateway: str
+
+
+class KeyExchange:
+    """Our half of one exchange: the request's payload, and what the answer makes of it."""
+
+    def __init__(
+        self, purpose: Literal["pair", "enrol"], name: str | None = None, role: Role | None = None
+    ) -> None:
+        """name and role: the principal's; an enrolment without them is for the asker itself."""
+        self._info = f"carport {purpose}".encode()
+        self._random = secrets.token_bytes(RANDOM_BYTES)
+        fields: dict[str, Any] = {"random": self._random}
+        if name is not None:
+            fields["name"] = _cut(name)
+        if role is not None:
+            fields["role"] = role
+        self.payload = cbor2.dumps(fields, canonical=True)
+
+    def finish(self, payload: bytes) -> NewKey:
+        """Return the key that the gateway's answer completes.
+
+        Raises:
+            CarportError: the answer is not as gateway/carport.cddl says.
+        """
+        try:
+            fields = cbor2.loads(payload)
+            board_random = bytes(fields["random"])
+            key = NewKey(
+                sender_id=bytes(fields["sender_id"]),
+                recipient_id=bytes(fields["recipient_id"]),
+                secret=self._derive(board_random),
+                gateway=str(fields["gateway"]),
+            )
+        except (cbor2.CBORDecodeError, LookupError, TypeError, ValueError) as error:
+            raise _unreadable() from error
+        if len(board_random) != RANDOM_BYTES or not key.sender_id:
+            raise _unreadable()
+        return key
+
+    def _derive(self, board_random: bytes) -> bytes:
+        hkdf = HKDF(SHA256(), length=_SECRET_BYTES, salt=b"", info=self._info)
+        return hkdf.derive(self._random + board_random)
+
+
+def _unreadable() -> CarportError:
+    return CarportError(
+        "the gateway's key cannot be read: update the board and this program together"
+    )
+
+
+def _cut(name: str) -> str:
+    """Return as much of name as fits."""
+    return name.encode()[:_MAX_NAME_BYTES].decode(errors="ignore")

@@ -1,0 +1,58 @@
+"""Files and folders for their owner alone, written so that a crash leaves the old or the new."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+
+def write_private(path: Path, text: str) -> None:
+    """Make text the content of the file at path, mode 0600, durable on return.
+
+    Raises:
+        OSError: it cannot be written; the old content is then untouched.
+    """
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    except BaseException:
+        os.unlink(scratch)
+        raise
+    _sync_folder(path.parent)
+
+
+def make_private_folder(path: Path) -> None:
+    """Make the folder at path, and those above it that are missing, mode 0700."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def put_folder(scratch: Path, path: Path, replace: bool = False) -> None:
+    """Rename the folder scratch to path, in place of what is there if replace is given.
+
+    Raises:
+        FileExistsError: there is something at path.
+        OSError: it cannot be renamed.
+    """
+    if replace and path.exists():
+        old = Path(tempfile.mkdtemp(dir=path.parent, prefix=".old-"))
+        path.rename(old / path.name)
+        scratch.rename(path)
+        shutil.rmtree(old)
+    elif path.exists():
+        raise FileExistsError(f"{path} exists")
+    else:
+        scratch.rename(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    if os.name == "posix":  # Windows cannot open a folder
+        folder = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

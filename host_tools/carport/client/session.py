@@ -1,0 +1,199 @@
+"""One OSCORE context in use over one route: requests, repeated until they are answered."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, suppress
+from typing import Any
+
+import aiocoap
+from aiocoap import error as coap_error
+from aiocoap import oscore
+from filelock import Timeout
+
+from carport.client.contexts import Context, ContextPool
+from carport.client.keys import KeyExchange
+from carport.errors import CarportError, NoAnswerError, NotAuthorisedError
+
+CBOR = 60
+
+_TRANSPORTS = ["oscore", "simple6"]
+_ASK_AGAIN_S = 4.0
+_PAUSE_S = 0.2
+_CLAIM_RETRY_S = 0.05
+_SILENCE_S = 30.0
+_POLL_S = 1.0
+
+
+class Session:
+    """A claimed context and a CoAP client that uses it; address is where requests go now."""
+
+    def __init__(self, context: Context) -> None:
+        self.address = ""
+        self.context = context
+        self._closing = AsyncExitStack()
+        self._client: Any = None
+
+    @classmethod
+    async def open(cls, context: Context) -> "Session":
+        """Open a session with a context, which it releases when it is closed."""
+        session = cls(context)
+        session._closing.callback(context.release)
+        try:
+            client = await aiocoap.Context.create_client_context(transports=_TRANSPORTS)
+            session._closing.push_async_callback(client.shutdown)
+            credentials = client.client_credentials
+            credentials.load_from_dict({"*": {"oscore": {"basedir": str(context.folder)}}})
+            # Else it is written when Python collects it: the context may be another's by then.
+            session._closing.callback(credentials["*"]._destroy)
+            session._client = client
+        except BaseException:
+            await session.close()
+            raise
+        return session
+
+    async def close(self) -> None:
+        """Write the context's state, and let another process have it."""
+        await self._closing.aclose()
+
+    async def request(
+        self, code: Any, path: str, payload: bytes = b"", *, deadline: float
+    ) -> aiocoap.Message:
+        """Return the response; ask again with the same payload while none comes.
+
+        deadline: in the loop's time. The gateway tells a command that comes twice by its id.
+
+        Raises:
+            NotAuthorisedError: the gateway does not know our key.
+            NoAnswerError: there is no answer at the deadline, or it stays too busy.
+        """
+        _, response = await self._ask(code, path, payload, deadline)
+        return response
+
+    async def observe(
+        self, path: str, *, timeout_s: float
+    ) -> AsyncGenerator[aiocoap.Message, None]:
+        """Yield the resource's state, now and whenever it changes; ask anew after a silence.
+
+        Raises:
+            NotAuthorisedError, NoAnswerError: as request().
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            request, response = await self._ask(
+                aiocoap.GET, path, b"", loop.time() + timeout_s, is_observing=True
+            )
+            yield response
+            try:
+                notifications = aiter(request.observation)
+                while True:
+                    async with asyncio.timeout(_SILENCE_S):
+                        notification = await anext(notifications)
+                    yield notification
+            except (TimeoutError, StopAsyncIteration):
+                pass
+            except coap_error.Error:  # the gateway keeps no observation, or has ended it
+                await asyncio.sleep(_POLL_S)
+            finally:
+                if not request.observation.cancelled:
+                    request.observation.cancel()
+
+    async def _ask(
+        self, code: Any, path: str, payload: bytes, deadline: float, is_observing: bool = False
+    ) -> tuple[Any, aiocoap.Message]:
+        """Return the request that was answered, and its response; see request()."""
+        loop = asyncio.get_running_loop()
+        pending: dict[asyncio.Future[aiocoap.Message], Any] = {}
+        try:
+            while loop.time() < deadline:
+                message = aiocoap.Message(code=code, uri=self._uri(path), payload=payload)
+                if payload:
+                    message.opt.content_format = CBOR
+                if is_observing:
+                    message.opt.observe = 0
+                asked = self._client.request(message)
+                pending[asked.response] = asked
+                answered = await _first_answer(pending, min(deadline, loop.time() + _ASK_AGAIN_S))
+                if answered is None:
+                    continue
+                request, response = answered
+                pause_s = _pause_before_retry(response)
+                if pause_s is None:
+                    return request, response
+                await asyncio.sleep(min(pause_s, max(0.0, deadline - loop.time())))
+        finally:
+            for response_to_come in pending:
+                response_to_come.cancel()
+        raise NoAnswerError("the gateway does not answer: check that it is powered and connected")
+
+    async def enrol_another(self, pool: ContextPool, deadline: float) -> None:
+        """Enrol one more context if all are taken, so that the next process finds one."""
+        if not pool.wants_another():
+            return
+        with suppress(Timeout), pool.enrolment():
+            if pool.wants_another():
+                exchange = KeyExchange("enrol")
+                response = await self.request(
+                    aiocoap.POST, "keys", exchange.payload, deadline=deadline
+                )
+                if response.code.is_successful():  # else there is no room: the others will wait
+                    key = exchange.finish(response.payload)
+                    pool.add(key.sender_id, key.recipient_id, key.secret)
+
+    def _uri(self, path: str) -> str:
+        return f"coap://{self.address}/{path}"
+
+
+async def claim(pool: ContextPool, deadline: float) -> Context:
+    """Return a context of the pool; wait for one until deadline, in the loop's time.
+
+    Raises:
+        NoAnswerError: all are in use for that long.
+    """
+    loop = asyncio.get_running_loop()
+    while True:
+        context = pool.claim()
+        if context is not None:
+            return context
+        if loop.time() > deadline:
+            raise NoAnswerError("too many programs talk to the gateway: end one, or try again")
+        await asyncio.sleep(_CLAIM_RETRY_S)
+
+
+async def _first_answer(
+    pending: dict[asyncio.Future[aiocoap.Message], Any], until: float
+) -> tuple[Any, aiocoap.Message] | None:
+    """Wait until a time for one of the responses; take those that came, or failed, out of pending.
+
+    Raises:
+        NotAuthorisedError: the answer is in plain text, so the gateway does not know our key.
+    """
+    loop = asyncio.get_running_loop()
+    done, _ = await asyncio.wait(
+        pending, timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED
+    )
+    for future in done:
+        request = pending.pop(future)
+        error = future.exception()
+        if error is None:
+            return request, future.result()
+        if isinstance(error, oscore.NotAProtectedMessage):
+            if error.plain_message.code is aiocoap.SERVICE_UNAVAILABLE:
+                return request, error.plain_message
+            raise NotAuthorisedError(
+                "the gateway does not know our key: pair again with `carport pair --replace`"
+            ) from error
+        if not isinstance(error, coap_error.Error):
+            raise CarportError(f"the CoAP library failed: {error!r}") from error
+    if done:  # it cannot be reached just now
+        await asyncio.sleep(max(0.0, min(_PAUSE_S, until - loop.time())))
+    return None
+
+
+def _pause_before_retry(response: aiocoap.Message) -> float | None:
+    """Return how long to wait before asking again, or None if this answer is final."""
+    if response.code is aiocoap.SERVICE_UNAVAILABLE:
+        max_age = response.opt.max_age
+        return 1.0 if max_age is None else float(max_age)
+    if response.code is aiocoap.UNAUTHORIZED and response.opt.echo is not None:
+        return 0.0  # a second challenge: the first one had expired under way
+    return None
