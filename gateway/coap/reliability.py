@@ -1,0 +1,123 @@
+"""What CoAP's message layer remembers: requests already answered, and answers not yet
+acknowledged.
+
+Rules:
+
+1. A request is known by its peer and message id. A copy of it gets the bytes that the first one
+   got, and nothing is done again. The newest 32 are remembered: OSCORE refuses what comes later
+   still.
+2. A confirmable message of ours is sent again, the same bytes, after 2 to 3 s and then twice as
+   long each time, at most four times, until it is acknowledged or reset.
+
+Source: RFC 7252 sections 4.2, 4.5 and 4.8.
+"""
+
+from gateway.const import const
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+    from typing import Any
+
+_REMEMBERED = const(32)
+_ACK_TIMEOUT_MS = const(2000)
+_ACK_RANDOM_MS = const(1000)
+_MAX_RETRANSMIT = const(4)
+
+
+class Deduplicator:
+    """The newest requests, and what was sent in answer to each."""
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[Hashable, int], bytes | None] = {}
+        self._order: list[tuple[Hashable, int] | None] = [None] * _REMEMBERED
+        self._next = 0
+
+    def is_known(self, peer: "Hashable", message_id: int) -> bool:
+        """Tell whether the request is remembered."""
+        return (peer, message_id) in self._answers
+
+    def answer(self, peer: "Hashable", message_id: int) -> "bytes | None":
+        """Return the bytes that answered a remembered request; None if nothing was sent yet."""
+        return self._answers[peer, message_id]
+
+    def remember(self, peer: "Hashable", message_id: int, answer: "bytes | None") -> None:
+        """Remember a request, or what was sent last in answer to it, and forget the oldest one."""
+        key = (peer, message_id)
+        if key not in self._answers:
+            oldest = self._order[self._next]
+            if oldest is not None:
+                del self._answers[oldest]
+            self._order[self._next] = key
+            self._next = (self._next + 1) % _REMEMBERED
+        self._answers[key] = answer
+
+
+class Unacknowledged:
+    """A confirmable message on its way.
+
+    Attributes:
+        about: what the caller wants back when the message is reset or given up.
+    """
+
+    __slots__ = ("about", "data", "due_ms", "message_id", "peer", "timeout_ms", "tries")
+
+    def __init__(self, data: bytes, peer: "Hashable", message_id: int, about: "Any") -> None:
+        self.data = data
+        self.peer = peer
+        self.message_id = message_id
+        self.about = about
+        self.tries = 0
+        self.timeout_ms = 0
+        self.due_ms = 0
+
+
+class Retransmitter:
+    """The confirmable messages that wait for their acknowledgement."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Unacknowledged] = []
+
+    def add(
+        self,
+        data: bytes,
+        peer: "Hashable",
+        message_id: int,
+        about: "Any",
+        jitter: int,
+        now_ms: int,
+    ) -> None:
+        """Watch over a message that is sent now; jitter is a random byte."""
+        message = Unacknowledged(data, peer, message_id, about)
+        message.timeout_ms = _ACK_TIMEOUT_MS + _ACK_RANDOM_MS * jitter // 256
+        message.due_ms = now_ms + message.timeout_ms
+        self._waiting.append(message)
+
+    def end(self, peer: "Hashable", message_id: int) -> "Unacknowledged | None":
+        """Stop watching over a message that was acknowledged or reset, and return it."""
+        for index, message in enumerate(self._waiting):
+            if message.message_id == message_id and message.peer == peer:
+                return self._waiting.pop(index)
+        return None
+
+    def next_timeout(self) -> "int | None":
+        """Return when `due` has something to do."""
+        return min([message.due_ms for message in self._waiting]) if self._waiting else None
+
+    def due(self, now_ms: int) -> "tuple[list[Unacknowledged], list[Unacknowledged]]":
+        """Return the messages to send again now, and those that are given up."""
+        again = []
+        given_up = []
+        for message in self._waiting:
+            if now_ms < message.due_ms:
+                continue
+            if message.tries == _MAX_RETRANSMIT:
+                given_up.append(message)
+                continue
+            message.tries += 1
+            message.timeout_ms *= 2
+            message.due_ms = now_ms + message.timeout_ms
+            again.append(message)
+        if given_up:
+            self._waiting = [message for message in self._waiting if message not in given_up]
+        return again, given_up

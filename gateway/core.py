@@ -1,0 +1,226 @@
+"""The gateway: what happens with a frame, a datagram, this moment. It does no IO and reads no
+clock.
+
+The shell hands in bytes and the time, then drains, in this order: `saves` (and `saved`), `frames`,
+`cancels`, `datagrams`, `logs`. Times are milliseconds of a monotonic clock that starts wherever it
+likes.
+"""
+
+from gateway.endpoint import Endpoint
+from gateway.resources.commands import CommandResource, answer_of
+from gateway.resources.discovery import DiscoveryResource
+from gateway.resources.keys import KeysResource, PairResource
+from gateway.resources.receipts import ReceiptResource
+from gateway.resources.signals import Selection, SignalsResource
+from gateway.resources.system import SystemResource
+from gateway.vault.keys import Keys
+from gateway.vault.records import Records
+from gateway.vehicle.commands import FLAG_EXT_ID, CommandEngine
+from gateway.vehicle.receipts import Receipts
+from gateway.vehicle.state import VehicleState
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+    from typing import Any
+
+    from gateway.oscore.ccm import BlockCipherFactory
+    from gateway.request import Request
+    from gateway.vault.records import Save
+    from gateway.vehicle.commands import Transmission
+    from gateway.vehicle.receipts import Receipt
+
+VERSION = "0.1.0"
+
+FLAG_RTR = 1  # machine.CAN's, as in its documentation
+PAIRING_PRESS_MS = 3000
+
+
+class Gateway:
+    """The core's door.
+
+    Args:
+        profile: the compiled car.
+        records: every record that was ever saved, {name: bytes}.
+        aes: makes a block cipher from a key: see `gateway.oscore.ccm`.
+        random: returns that many random bytes.
+        name: the gateway's own name.
+        platform: what the board knows of its heap and storage, {str: str or int}, for `/system`.
+    """
+
+    def __init__(
+        self,
+        profile: "dict[str, Any]",
+        records: "dict[str, bytes]",
+        aes: "BlockCipherFactory",
+        random: "Callable[[int], bytes]",
+        now_ms: int,
+        name: str,
+        platform: "Callable[[], dict[str, Any]]",
+    ) -> None:
+        self._profile = profile
+        self._name = name
+        self._platform = platform
+        self._started_ms = now_ms
+        self._bus_states = [0 for _ in profile["buses"]]
+        self._logs: list[str] = []
+        self._waiting: list[tuple[Receipt, Request]] = []
+        self._records = Records(records)
+        self._state = VehicleState(profile)
+        receipts = Receipts(self._records, now_ms)
+        self._engine = CommandEngine(profile, self._state, self._records, receipts)
+        self._keys = Keys(self._records, aes, random)
+        self._endpoint = Endpoint(self._keys, self._records, random)
+        resources = self._endpoint.resources
+        for part, leaves in leaves_of_resources(profile).items():
+            shown = Selection(self._state, leaves, self._state.add_group(leaves))
+            resources[part.encode()] = CommandResource(
+                part, shown, self._engine, receipts, self._waiting
+            )
+        resources[b"signals"] = SignalsResource(self._state)
+        resources[b"receipts"] = ReceiptResource(receipts)
+        resources[b"keys"] = KeysResource(self._keys, name)
+        resources[b"system"] = SystemResource(self._describe)
+        open_resources = self._endpoint.open_resources
+        open_resources[b".well-known/core"] = DiscoveryResource()
+        open_resources[b"pair"] = PairResource(self._keys, name)
+        if self._records.damaged:
+            self._logs.append(f"{self._records.damaged} damaged records were left out")
+
+    def receive_frame(self, bus: int, frame: "list[Any]", now_ms: int) -> None:
+        """Take a frame [id, data, flags, errors] as recv() fills it; allocate nothing."""
+        flags = frame[2]
+        if flags & FLAG_RTR:
+            return
+        accepted = self._state.receive(bus, frame[0], flags & FLAG_EXT_ID != 0, frame[1], now_ms)
+        if accepted >= 0 and self._engine.is_active:
+            self._engine.frame_accepted(now_ms)
+            self._settle(now_ms)
+
+    def receive_datagram(
+        self, data: bytes, peer: "Hashable", now_ms: int, on_cable: bool = False
+    ) -> None:
+        """Take a datagram; `peer` comes back with its answers."""
+        self._endpoint.receive(data, peer, now_ms, on_cable)
+        self._settle(now_ms)
+
+    def frame_sent(self, transmission: "Transmission", now_ms: int) -> None:
+        """Take note that the controller saw a frame acknowledged."""
+        self._engine.frame_sent(transmission, now_ms)
+        self._settle(now_ms)
+
+    def frame_failed(self, transmission: "Transmission", now_ms: int) -> None:
+        """Take note that a frame will not be sent: cancelled, bus-off, or not taken."""
+        self._engine.frame_failed(transmission, now_ms)
+        self._settle(now_ms)
+
+    def bus_state(self, bus: int, state: int, now_ms: int) -> None:
+        """Take note of a controller's state, one of machine.CAN's STATE_*."""
+        self._bus_states[bus] = state
+        self._engine.bus_state(bus, state, now_ms)
+        self._settle(now_ms)
+
+    def press_button(self, duration_ms: int, now_ms: int) -> None:
+        """Take note that the board's button was pressed and let go: 3 s open pairing for 60 s."""
+        if duration_ms >= PAIRING_PRESS_MS:
+            self._keys.open_pairing(now_ms)
+            self._logs.append("pairing is open for 60 s")
+
+    def saved(self, number: int, now_ms: int) -> None:
+        """Take note that every save up to `number` is durable."""
+        self._records.acknowledge(number)
+        self._keys.saved()
+        self._engine.saved(now_ms)
+        self._settle(now_ms)
+        self._endpoint.saved(now_ms)
+
+    def handle_timer(self, now_ms: int) -> None:
+        """Do what is due."""
+        self._engine.handle_timer(now_ms)
+        self._settle(now_ms)
+        self._endpoint.handle_timer(now_ms)
+
+    def next_timeout(self) -> "int | None":
+        """Return when `handle_timer` wants to be called, None if nothing is planned."""
+        engine = self._engine.next_timeout()
+        endpoint = self._endpoint.next_timeout()
+        if engine is None or endpoint is None:
+            return endpoint if engine is None else engine
+        return min(engine, endpoint)
+
+    def saves(self) -> "list[Save]":
+        """Return what is to be made durable, in this order: (number, record, bytes or None)."""
+        return self._records.take()
+
+    def frames(self) -> "list[Transmission]":
+        """Return the frames to give to their controllers now."""
+        frames = self._engine.frames
+        if frames:
+            self._engine.frames = []
+        return frames
+
+    def cancels(self) -> "list[Transmission]":
+        """Return the frames to take back from their controllers."""
+        cancels = self._engine.cancels
+        if cancels:
+            self._engine.cancels = []
+        return cancels
+
+    def datagrams(self) -> "list[tuple[bytes, Hashable]]":
+        """Return the datagrams to send now, each with its peer."""
+        return self._endpoint.take()
+
+    def logs(self) -> "list[str]":
+        """Return the lines to log; they hold no secrets."""
+        logs = self._logs
+        if logs:
+            self._logs = []
+        return logs
+
+    def _settle(self, now_ms: int) -> None:
+        """Answer those who wait for the commands that have just ended."""
+        finished = self._engine.finished
+        if not finished:
+            return
+        self._engine.finished = []
+        for receipt in finished:
+            self._logs.append(f"{receipt.command} {receipt.id} {receipt.state} for {receipt.by}")
+            answer = answer_of(receipt.state, receipt.encode())
+            for pair in [pair for pair in self._waiting if pair[0] is receipt]:
+                self._waiting.remove(pair)
+                pair[1].after = max(pair[1].after, receipt.change)
+                self._endpoint.respond(pair[1], answer, now_ms)
+
+    def _describe(self, now_ms: int) -> "dict[str, Any]":
+        """Return the map that `carport.cddl` calls system."""
+        counters = dict(self._endpoint.counters)
+        for name in self._state.counters:
+            counters[name] = self._state.counters[name]
+        return {
+            "gateway": self._name,
+            "version": VERSION,
+            "profile": self._profile["name"],
+            "car": self._profile["title"],
+            "uptime_ms": now_ms - self._started_ms,
+            "counters": counters,
+            "can": [
+                {"bus": bus[0], "state": _STATES[self._bus_states[index]]}
+                for index, bus in enumerate(self._profile["buses"])
+            ],
+            "platform": self._platform(),
+        }
+
+
+def leaves_of_resources(profile: "dict[str, Any]") -> "dict[str, list[int]]":
+    """Return the leaves each resource shows: what its commands change, and depend on."""
+    shown: dict[str, set[int]] = {}
+    for command in profile["commands"].values():
+        leaves = shown.setdefault(command["resource"], set())
+        leaves.update([condition[0] for condition in command["confirm"]])
+        leaves.update([argument["leaf"] for argument in command["arguments"].values()])
+        for name in command["interlocks"]:
+            leaves.update([condition[0] for condition in profile["interlocks"][name]["all"]])
+    return {name: sorted(leaves) for name, leaves in shown.items()}
+
+
+_STATES = ("stopped", "active", "warning", "passive", "bus-off")  # machine.CAN's STATE_*, by value

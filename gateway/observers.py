@@ -1,0 +1,115 @@
+"""Observers (RFC 7641): who is told when a resource changes.
+
+Rules:
+
+1. An observer is known by its key and token; registering again replaces it. There are at most 8.
+2. A change is told at once, but not sooner than 250 ms after the last notification; without a
+   change one is sent every 10 s all the same, for ages go on and a silent gateway should be
+   noticed.
+3. Each minute a notification is confirmable. Whoever does not acknowledge it, or resets any, is
+   forgotten; so is a key that is revoked.
+"""
+
+from gateway.const import const
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+    from typing import Protocol
+
+    from gateway.request import Answer, Request
+
+    class Observable(Protocol):
+        """A resource that can be observed."""
+
+        def version(self, request: Request) -> int:
+            """Return a number that changes with what `handle` would answer."""
+
+        def handle(self, request: Request) -> "Answer | None":
+            """Answer the request that registered."""
+
+
+MAX_OBSERVERS = 8
+
+_MIN_INTERVAL_MS = const(250)
+_MAX_INTERVAL_MS = const(10000)
+_CONFIRM_INTERVAL_MS = const(60000)
+
+
+class Observer:
+    """One observation."""
+
+    def __init__(self, request: "Request", resource: "Observable") -> None:
+        self.request = request
+        self.resource = resource
+        self.number = 0
+        self.message_id = -1
+        self.version = -1
+        self.told_ms = request.now_ms
+        self.confirmed_ms = request.now_ms
+
+    def due_ms(self) -> int:
+        """Return when the next notification is due, if nothing changes until then."""
+        if self.resource.version(self.request) != self.version:
+            return self.told_ms + _MIN_INTERVAL_MS
+        return self.told_ms + _MAX_INTERVAL_MS
+
+    def told(self, now_ms: int) -> bool:
+        """Take note of a notification; return whether it is to be confirmable."""
+        self.number = (self.number + 1) & 0xFFFFFF
+        self.version = self.resource.version(self.request)
+        self.told_ms = now_ms
+        if now_ms - self.confirmed_ms < _CONFIRM_INTERVAL_MS:
+            return False
+        self.confirmed_ms = now_ms
+        return True
+
+
+class Observers:
+    """All observations."""
+
+    def __init__(self) -> None:
+        self._observers: list[Observer] = []
+
+    def __len__(self) -> int:
+        return len(self._observers)
+
+    def add(self, request: "Request", resource: "Observable") -> "Observer | None":
+        """Register a request; None if there are too many."""
+        self.remove(request)
+        if len(self._observers) >= MAX_OBSERVERS:
+            return None
+        observer = Observer(request, resource)
+        self._observers.append(observer)
+        return observer
+
+    def remove(self, request: "Request") -> None:
+        """Forget the observation with the request's key and token."""
+        self._observers = [
+            observer
+            for observer in self._observers
+            if observer.request.key is not request.key or observer.request.token != request.token
+        ]
+
+    def drop(self, observer: Observer) -> None:
+        """Forget an observer."""
+        if observer in self._observers:
+            self._observers.remove(observer)
+
+    def reset(self, peer: "Hashable", message_id: int) -> None:
+        """Forget the observer that rejected a notification."""
+        self._observers = [
+            observer
+            for observer in self._observers
+            if observer.message_id != message_id or observer.request.peer != peer
+        ]
+
+    def due(self, now_ms: int) -> "list[Observer]":
+        """Return who is to be told now."""
+        return [observer for observer in self._observers if now_ms >= observer.due_ms()]
+
+    def next_timeout(self) -> "int | None":
+        """Return when somebody is to be told."""
+        if not self._observers:
+            return None
+        return min([observer.due_ms() for observer in self._observers])

@@ -1,0 +1,107 @@
+"""A request on its way through the gateway, and what its answer needs."""
+
+from gateway.coap.message import decode_uint
+from gateway.coap.numbers import (
+    ACCEPT,
+    BLOCK1,
+    BLOCK2,
+    CBOR,
+    CON,
+    CONTENT_FORMAT,
+    ECHO,
+    OBSERVE,
+    SENML_CBOR,
+    URI_HOST,
+    URI_PATH,
+    URI_PORT,
+    URI_QUERY,
+)
+from gateway.errors import DecodeError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from gateway.coap.message import Message, Options
+    from gateway.oscore.protection import ProtectedRequest
+    from gateway.vault.keys import Key
+
+    # What a resource answers: code, options, payload. None: later, through Endpoint.respond.
+    Answer = tuple[int, Options, bytes]
+
+CBOR_FORMAT: "Options" = [(CONTENT_FORMAT, bytes((CBOR,)))]
+SENML_FORMAT: "Options" = [(CONTENT_FORMAT, bytes((SENML_CBOR,)))]
+
+
+class Request:
+    """A request whose sender is known, or who needs not be known.
+
+    Attributes:
+        key: the context it was verified with, None for one in plain text.
+        segments: the URI's path.
+        is_fresh: it carries an Echo value that is a few seconds old at most.
+        after: the number of the record change that must be durable before the answer leaves.
+        ack_due_ms: when an empty ACK is sent, if there is no answer by then.
+    """
+
+    def __init__(self, message: "Message", peer: "Hashable", now_ms: int, on_cable: bool) -> None:
+        self.peer = peer
+        self.is_confirmable = message.type == CON
+        self.message_id = message.message_id
+        self.token = message.token
+        self.now_ms = now_ms
+        self.on_cable = on_cable
+        self.is_acknowledged = False
+        self.ack_due_ms = 0
+        self.after = 0
+        self.key: Key | None = None
+        self.protected: ProtectedRequest | None = None
+        self.code = 0
+        self.payload = b""
+        self.is_fresh = False
+        self.segments: list[bytes] = []
+        self.queries: list[bytes] = []
+        self.echo: bytes | None = None
+        self.observe = -1
+        self.accept = -1
+        self.block2: bytes | None = None
+        self.block1: bytes | None = None
+        self.unknown_option = 0
+
+    def read(self, code: int, options: "Options", payload: bytes) -> None:
+        """Take over the code, options and payload that the sender vouched for.
+
+        Raises:
+            DecodeError: an option's value is not of its format.
+        """
+        self.code = code
+        self.payload = payload
+        for number, value in options:
+            if number == URI_PATH:
+                self.segments.append(value)
+            elif number == URI_QUERY:
+                self.queries.append(value)
+            elif number == ECHO:
+                self.echo = value
+            elif number == OBSERVE:
+                self.observe = decode_uint(value)
+            elif number == ACCEPT:
+                self.accept = decode_uint(value)
+            elif number == BLOCK2:
+                self.block2 = value
+            elif number == BLOCK1:
+                self.block1 = value
+            elif number & 1 and number != URI_HOST and number != URI_PORT:
+                self.unknown_option = number  # critical: what cannot be heeded must be refused
+
+    @property
+    def known_key(self) -> "Key":
+        """The key of a request that is known to be protected."""
+        if self.key is None:
+            raise DecodeError("a request in plain text")
+        return self.key
+
+
+def diagnostic(code: int, text: str) -> "Answer":
+    """Return an answer that is an error, with a sentence for people (RFC 7252 section 5.5.2)."""
+    return code, [], text.encode()

@@ -1,0 +1,181 @@
+"""The car's state in SenML-CBOR (RFC 8428): `/signals`, and the selections of it that others show.
+
+Each record is a VSS path, its unit, its last value and, negative, how many seconds ago the car
+sent it: a sleeping car's doors are still shown as they were. What was never received, or what the
+car itself says is not available, has no record.
+"""
+
+from struct import pack
+
+from gateway import cbor
+from gateway.coap.numbers import CONTENT, FETCH, GET
+from gateway.errors import DecodeError
+from gateway.request import SENML_FORMAT
+from gateway.vault.keys import VIEWER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gateway.request import Answer, Request
+    from gateway.vehicle.state import Value, VehicleState
+
+BASE_NAME = "Vehicle."
+
+# Labels of RFC 8428 section 6, as the heads they have in CBOR.
+_NAME = b"\x00"
+_UNIT = b"\x01"
+_VALUE = b"\x02"
+_TEXT = b"\x03"
+_BOOL = b"\x04"
+_TIME = b"\x06"
+_BASE = b"\x21"
+
+
+class Selection:
+    """Some leaves of the car's state, as one SenML pack.
+
+    A pack is kept for 20 ms, so ages are up to that much older than it says: readers that come one
+    after the other cost its encoding once.
+    """
+
+    def __init__(self, state: "VehicleState", leaves: "list[int]", group: int) -> None:
+        self._state = state
+        self._group = group
+        self._records: list[tuple[int, int, bytes]] = []  # leaf, number of fields, their start
+        for leaf in leaves:
+            fields = bytearray(_NAME)
+            cbor.append_item(fields, state.paths[leaf][len(BASE_NAME) :])
+            unit = state.unit(leaf)
+            if unit:
+                fields.extend(_UNIT)
+                cbor.append_item(fields, unit)
+            self._records.append((leaf, 4 if unit else 3, bytes(fields)))
+        self._pack = b""
+        self._packed_version = -1
+        self._packed_ms = 0
+
+    def version(self) -> int:
+        """Return a number that changes when one of the leaves does."""
+        return self._state.group_version(self._group)
+
+    def pack(self, now_ms: int) -> bytes:
+        """Return the pack."""
+        version = self.version()
+        if version != self._packed_version or now_ms - self._packed_ms > 20:
+            self._pack = self._encode(now_ms)
+            self._packed_version = version
+            self._packed_ms = now_ms
+        return self._pack
+
+    def _encode(self, now_ms: int) -> bytes:
+        state = self._state
+        buffer = bytearray()
+        count = 0
+        for leaf, fields, start in self._records:
+            value = self._last_value(leaf)
+            if value is None:
+                continue
+            received_ms = state.received_ms(leaf)
+            assert received_ms is not None
+            count += 1
+            buffer.append(cbor.MAP << 5 | fields + (count == 1))
+            buffer.extend(start)
+            kind = type(value)
+            buffer.extend(_BOOL if kind is bool else _TEXT if kind is str else _VALUE)
+            if kind is float:
+                append_float32(buffer, value)  # type: ignore[arg-type]
+            else:
+                cbor.append_item(buffer, value)
+            buffer.extend(_TIME)
+            append_float32(buffer, (received_ms - now_ms) / 1000)
+            if count == 1:
+                buffer.extend(_BASE)
+                cbor.append_item(buffer, BASE_NAME)
+        head = bytearray()
+        cbor.append_head(head, cbor.ARRAY, count)
+        return bytes(head + buffer)
+
+    def _last_value(self, leaf: int) -> "Value":
+        """Return a leaf's value at the time it was received."""
+        received_ms = self._state.received_ms(leaf)
+        return None if received_ms is None else self._state.value(leaf, received_ms)
+
+
+class FetchedSelection(Selection):
+    """Leaves that somebody named: compared with what they were only when any leaf has changed."""
+
+    def __init__(self, state: "VehicleState", leaves: "list[int]", group: int) -> None:
+        Selection.__init__(self, state, leaves, group)
+        self._seen_version = -1
+        self._values: list[Value] = []
+        self._own_version = 0
+
+    def version(self) -> int:
+        """Return a number that changes when one of the leaves does."""
+        version = Selection.version(self)
+        if version != self._seen_version:
+            self._seen_version = version
+            values = [self._last_value(record[0]) for record in self._records]
+            if values != self._values:
+                self._values = values
+                self._own_version += 1
+        return self._own_version
+
+
+def append_float32(buffer: bytearray, value: float) -> None:
+    """Append a number as CBOR's shortest integer or float of what binary32 keeps of it.
+
+    So an ESP32, whose floats are binary32, and a PC send the same bytes.
+    """
+    whole = int(value)
+    if whole == value:
+        cbor.append_item(buffer, whole)
+    else:
+        buffer.append(0xFA)
+        buffer.extend(pack(">f", value))
+
+
+class SignalsResource:
+    """`/signals`: GET all of them, FETCH those whose VSS paths are named."""
+
+    segments = 1
+    roles = {GET: VIEWER, FETCH: VIEWER}
+
+    def __init__(self, state: "VehicleState") -> None:
+        self._state = state
+        leaves = list(range(len(state.paths)))
+        self._group = state.add_group(leaves)
+        self._all = Selection(state, leaves, self._group)
+        self._fetched: list[tuple[bytes, Selection]] = []
+
+    def version(self, request: "Request") -> int:
+        """Return a number that changes with what the request asks for."""
+        return self._selection(request).version()
+
+    def handle(self, request: "Request") -> "Answer | None":
+        """Return the pack."""
+        return CONTENT, SENML_FORMAT, self._selection(request).pack(request.now_ms)
+
+    def _selection(self, request: "Request") -> Selection:
+        return self._all if request.code == GET else self._fetch(request.payload)
+
+    def _fetch(self, payload: bytes) -> Selection:
+        """Return the selection that a FETCH names; the last few are kept, for observers.
+
+        Raises:
+            DecodeError: not a list of paths of this car.
+        """
+        for known, selection in self._fetched:
+            if known == payload:
+                return selection
+        paths = cbor.decode(payload)
+        if type(paths) is not list or not 0 < len(paths) <= len(self._state.paths):
+            raise DecodeError("name the VSS paths in a list")
+        leaves = []
+        for path in paths:
+            leaf = self._state.leaf(path) if type(path) is str else -1
+            if leaf < 0 or leaf in leaves:
+                raise DecodeError(f"this car has no signal {path}, or it is named twice")
+            leaves.append(leaf)
+        selection = FetchedSelection(self._state, leaves, self._group)
+        self._fetched = self._fetched[-7:] + [(payload, selection)]
+        return selection

@@ -1,0 +1,27 @@
+"""`/system`: which gateway this is, how long it has run, and what it has counted."""
+
+from gateway import cbor
+from gateway.coap.numbers import CONTENT, GET
+from gateway.request import CBOR_FORMAT
+from gateway.vault.keys import VIEWER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from gateway.request import Answer, Request
+
+
+class SystemResource:
+    """What `describe(now_ms)` says, as the map that `carport.cddl` calls system."""
+
+    segments = 1
+    roles = {GET: VIEWER}
+
+    def __init__(self, describe: "Callable[[int], dict[str, Any]]") -> None:
+        self._describe = describe
+
+    def handle(self, request: "Request") -> "Answer | None":
+        """Return the map."""
+        return CONTENT, CBOR_FORMAT, cbor.encode(self._describe(request.now_ms))

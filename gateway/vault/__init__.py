@@ -1,0 +1,1 @@
+"""What must survive a reboot: records, and the keys among them."""

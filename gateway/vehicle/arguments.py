@@ -1,0 +1,70 @@
+"""The arguments of a command: checked against the profile, and turned into signals and conditions.
+
+An argument is a choice (`values`, such as true and false) or a number within a range, in steps. It
+is carried by one signal, and confirmed by one leaf of the car's state.
+"""
+
+from gateway.errors import CommandError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def translate(
+    spec: "dict[str, Any]", arguments: "dict[str, Any]"
+) -> "tuple[dict[str, int], list[list[Any]]]":
+    """Return ({signal: raw value}, conditions that confirm) of a command with these arguments.
+
+    Raises:
+        CommandError: an argument missing, unknown, of another type, out of range or between steps.
+    """
+    known = spec["arguments"]
+    raw_values = dict(spec["values"])
+    conditions = list(spec["confirm"])
+    if known and not arguments:
+        raise CommandError("name what to change: " + ", ".join(sorted(known)))
+    for name in arguments:
+        if name not in known:
+            raise CommandError("no argument " + str(name))
+        argument = known[name]
+        raw_values[argument["signal"]] = raw_value(name, argument, arguments[name])
+        conditions.append([argument["leaf"], "equals", arguments[name]])
+    return raw_values, conditions
+
+
+def raw_value(name: str, argument: "dict[str, Any]", value: "Any") -> int:
+    """Return the raw signal value that asks for `value`.
+
+    Raises:
+        CommandError: the profile does not allow it.
+    """
+    choices = argument["values"]
+    if choices:
+        for choice, raw in choices:
+            if type(choice) is type(value) and choice == value:
+                return int(raw)
+        raise CommandError(name + " is one of " + ", ".join([_word(pair[0]) for pair in choices]))
+    if type(value) is not int and type(value) is not float:
+        raise CommandError(name + " is a number")
+    low = argument["minimum"]
+    high = argument["maximum"]
+    if not low <= value <= high:  # which a NaN is not either
+        raise CommandError(f"{name} is from {low} to {high}")
+    steps = (value - low) / argument["step"]
+    if steps != int(steps):
+        raise CommandError("{} goes in steps of {}".format(name, argument["step"]))
+    return int((value - argument["offset"]) / argument["scale"] + 0.5)
+
+
+def are_always_allowed(spec: "dict[str, Any]", arguments: "dict[str, Any]") -> bool:
+    """Tell whether a command asks only for what needs no interlock, such as switching off."""
+    allowed = spec["always_allowed"]
+    for name in arguments:
+        if name not in allowed or allowed[name] != arguments[name]:
+            return False
+    return len(arguments) > 0
+
+
+def _word(choice: object) -> str:
+    return str(choice).lower() if isinstance(choice, bool) else str(choice)

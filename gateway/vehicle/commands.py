@@ -1,0 +1,456 @@
+"""The command engine: nothing is done twice or late, and nothing is called done before the car
+says so.
+
+A command waits for the earlier ones of its resource, then goes through these phases:
+
+    CHECK    wait until the bus is awake and every interlock is known; send network management
+    meanwhile.
+             violated: refused. Still unknown when the wait is over: refused, but for a bus that is
+             silent and free of errors where the profile allows that
+    SAVE     wait until the intent is durable, then judge the interlocks once more
+    SEND     send the frame each period until confirmed, or `count` times. A frame that nobody has
+             acknowledged by its deadline is cancelled; if none ever was: expired
+    (SEND)   every condition seen in a frame received after ours: confirmed
+             not within `confirm_ms`: unconfirmed
+
+Whatever is not sent within the command's lifetime has expired. Bus-off ends all commands of the
+bus. A command that was confirmed with its profile's `limit` argument is undone by the gateway
+itself when that time has passed, if the car still shows it.
+"""
+
+from gateway.can.transmitter import Transmitter
+from gateway.const import const
+from gateway.errors import BusyError, CommandError
+from gateway.vehicle import interlocks, receipts
+from gateway.vehicle.arguments import are_always_allowed, translate
+from gateway.vehicle.receipts import Receipt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gateway.vault.records import Records
+    from gateway.vehicle.receipts import Receipts
+    from gateway.vehicle.state import VehicleState
+
+STATE_ACTIVE = 1  # machine.CAN's, as in its documentation
+STATE_BUS_OFF = 4
+FLAG_EXT_ID = 2
+
+QUEUE_LENGTH = 4
+MAX_PER_CONTEXT = 2  # as many outcomes as a context's durable receipts hold
+
+_CHECK = const(0)
+_SAVE = const(1)
+_SEND = const(2)
+
+_BUS_SILENT_MS = const(1000)
+_CHECK_MS = const(2000)
+_NEVER = const(1 << 62)
+
+
+class Transmission:
+    """One frame for a controller, which reports `frame_sent` or `frame_failed` with it."""
+
+    __slots__ = (
+        "arbitration_id",
+        "bus",
+        "command",
+        "data",
+        "deadline_ms",
+        "flags",
+        "is_cancelled",
+    )
+
+    def __init__(
+        self,
+        bus: int,
+        arbitration_id: int,
+        flags: int,
+        data: bytes,
+        deadline_ms: int,
+        command: "Command",
+    ) -> None:
+        self.bus = bus
+        self.arbitration_id = arbitration_id
+        self.flags = flags
+        self.data = data
+        self.deadline_ms = deadline_ms
+        self.command = command
+        self.is_cancelled = False
+
+
+class Command:
+    """A command under way."""
+
+    def __init__(
+        self, receipt: Receipt, spec: "dict[str, Any]", lifetime_ms: int, now_ms: int
+    ) -> None:
+        self.receipt = receipt
+        self.spec = spec
+        self.raw_values, self.conditions = translate(spec, receipt.arguments)
+        self.interlocks: list[str] = spec["interlocks"]
+        if are_always_allowed(spec, receipt.arguments):
+            self.interlocks = []
+        self.expires_ms = now_ms + lifetime_ms
+        self.phase = _CHECK
+        self.check_until_ms = _NEVER
+        self.next_send_ms = now_ms
+        self.sends_left: int = spec["count"]
+        self.sent_ms = -1
+        self.confirm_until_ms = _NEVER
+        self.outstanding: Transmission | None = None
+        self.next_wake_ms = now_ms
+        self.keeps_awake = False
+        self.waking: Transmission | None = None
+
+
+class CommandEngine:
+    """All commands of a car: one under way for each resource, the others behind it.
+
+    The caller drains `frames`, `cancels` and `finished` after each call.
+    """
+
+    def __init__(
+        self,
+        profile: "dict[str, Any]",
+        state: "VehicleState",
+        records: "Records",
+        store: "Receipts",
+    ) -> None:
+        self._specs = profile["commands"]
+        self._interlocks = profile["interlocks"]
+        self._wake = profile["wake"]
+        self._state = state
+        self._records = records
+        self._store = store
+        self._transmitter = Transmitter(profile)
+        self._queues: dict[str, list[Command]] = {}
+        self._bus_states = [STATE_ACTIVE for _ in profile["buses"]]
+        self._limits: dict[str, int] = {}  # command -> when its limit argument is undone
+        self.is_active = False
+        self.frames: list[Transmission] = []
+        self.cancels: list[Transmission] = []
+        self.finished: list[Receipt] = []
+
+    def resource_of(self, command: str) -> "str | None":
+        """Return the resource that takes a command, None if the car has no such command."""
+        spec = self._specs.get(command)
+        return None if spec is None else spec["resource"]
+
+    def submit(self, receipt: Receipt, lifetime_ms: "int | None", now_ms: int) -> None:
+        """Begin a command, whose receipt is new.
+
+        Raises:
+            CommandError: the profile does not allow these arguments.
+            BusyError: too many commands are under way.
+        """
+        spec = self._specs[receipt.command]
+        longest = spec["lifetime_ms"]
+        if lifetime_ms is None or lifetime_ms > longest:
+            lifetime_ms = longest
+        command = Command(receipt, spec, lifetime_ms, now_ms)
+        queue = self._queues.get(spec["resource"], [])
+        if len(queue) >= QUEUE_LENGTH or self._count_of(receipt.kid) >= MAX_PER_CONTEXT:
+            raise BusyError("too many commands are under way")
+        queue.append(command)
+        self._queues[spec["resource"]] = queue
+        self._store.add(receipt)
+        self.is_active = True
+        if queue[0] is command:
+            self._start(command, now_ms)
+
+    def frame_accepted(self, now_ms: int) -> None:
+        """Look whether the frame just received lets a command go on, or confirms it."""
+        self._advance_all(now_ms)
+
+    def saved(self, now_ms: int) -> None:
+        """Go on with what waited for a record."""
+        if self.is_active:
+            self._advance_all(now_ms)
+
+    def frame_sent(self, transmission: Transmission, now_ms: int) -> None:
+        """Take note that a frame was acknowledged on the wire."""
+        command = transmission.command
+        if transmission is command.waking:
+            command.waking = None
+            return
+        if transmission is not command.outstanding:
+            return
+        command.outstanding = None
+        command.sends_left -= 1
+        if command.sent_ms < 0:
+            command.sent_ms = now_ms
+            command.confirm_until_ms = now_ms + command.spec["confirm_ms"]
+            command.receipt.reach(receipts.SENT, now_ms)
+        self._advance(command, now_ms)
+
+    def frame_failed(self, transmission: Transmission, now_ms: int) -> None:
+        """Take note that a frame will not be sent."""
+        command = transmission.command
+        if transmission is command.waking:
+            command.waking = None
+            return
+        if transmission is not command.outstanding:
+            return
+        command.outstanding = None
+        if command.sent_ms < 0:
+            waited_ms = command.spec["deadline_ms"]
+            reason = f"no node acknowledged the frame within {waited_ms} ms"
+            self._finish(command, receipts.EXPIRED, now_ms, reason)
+        else:
+            self._advance(command, now_ms)
+
+    def bus_state(self, bus: int, state: int, now_ms: int) -> None:
+        """Take note of a controller's state; bus-off ends the bus's commands."""
+        self._bus_states[bus] = state
+        if state != STATE_BUS_OFF:
+            return
+        for command in self._under_way():
+            if self._transmitter.bus(command.spec["transmit"]) == bus:
+                outcome = receipts.EXPIRED if command.sent_ms < 0 else receipts.UNCONFIRMED
+                self._finish(command, outcome, now_ms, "the controller went bus-off")
+
+    def handle_timer(self, now_ms: int) -> None:
+        """Do what is due."""
+        for name in list(self._limits):
+            if now_ms >= self._limits[name]:
+                del self._limits[name]
+                self._undo(name, now_ms)
+        self._advance_all(now_ms)
+
+    def next_timeout(self) -> "int | None":
+        """Return when `handle_timer` has something to do."""
+        due = [self._limits[name] for name in self._limits]
+        for resource in self._queues:
+            for position, command in enumerate(self._queues[resource]):
+                due.append(self._due_ms(command) if position == 0 else command.expires_ms)
+        return min(due) if due else None
+
+    def _under_way(self) -> "list[Command]":
+        return [command for queue in self._queues.values() for command in queue]
+
+    def _count_of(self, kid: bytes) -> int:
+        return len([command for command in self._under_way() if command.receipt.kid == kid])
+
+    def _start(self, command: Command, now_ms: int) -> None:
+        wait_ms = _CHECK_MS if self._wake is None else self._wake["timeout_ms"]
+        command.check_until_ms = min(now_ms + wait_ms, command.expires_ms)
+        command.next_wake_ms = now_ms
+        self._advance(command, now_ms)
+
+    def _advance_all(self, now_ms: int) -> None:
+        for command in self._under_way():
+            self._advance(command, now_ms)
+
+    def _advance(self, command: Command, now_ms: int) -> None:
+        """Do whatever a command can do now."""
+        if command.receipt.is_final:
+            return
+        self._cancel_late(command, now_ms)
+        if command.sent_ms < 0 and now_ms >= command.expires_ms and command.outstanding is None:
+            self._finish(command, receipts.EXPIRED, now_ms, "its lifetime was over")
+            return
+        if self._queues[command.spec["resource"]][0] is not command:
+            return
+        if command.phase == _CHECK and self._check(command, now_ms):
+            if not command.receipt.has_intent:
+                self._store.store_intent(command.receipt)
+            command.phase = _SAVE
+        if command.phase == _SAVE and self._records.acknowledged >= command.receipt.change:
+            if self._check(command, now_ms):
+                command.phase = _SEND
+                command.next_send_ms = now_ms
+        if command.phase == _SEND:
+            self._send(command, now_ms)
+        if not command.receipt.is_final:
+            self._keep_awake(command, now_ms)
+
+    def _check(self, command: Command, now_ms: int) -> bool:
+        """Tell whether the command may be sent now; refuse it if it must not be."""
+        bus = self._transmitter.bus(command.spec["transmit"])
+        heard_ms = self._state.bus_heard_ms(bus)
+        is_silent = heard_ms is None or now_ms - heard_ms >= _BUS_SILENT_MS
+        reason = "the bus is silent" if is_silent else ""
+        silence_allowed = True
+        for name in command.interlocks:
+            interlock = self._interlocks[name]
+            verdict, leaf, value = interlocks.judge(self._state, interlock["all"], now_ms)
+            if verdict == interlocks.HOLDS:
+                continue
+            path = self._state.paths[leaf]
+            if verdict == interlocks.VIOLATED:
+                self._refuse(command, f"{name}: {path} is {_text(value)}", now_ms)
+                return False
+            silence_allowed = silence_allowed and interlock["silent_allows"]
+            reason = reason or f"{name}: {path} is not known"
+        if not reason:
+            return True
+        if now_ms < command.check_until_ms:
+            command.keeps_awake = command.keeps_awake or is_silent
+            return False
+        if is_silent and silence_allowed and self._bus_states[bus] == STATE_ACTIVE:
+            if "bus silent" not in command.receipt.evidence:
+                command.receipt.evidence.append("bus silent")
+            return True
+        self._refuse(command, reason, now_ms)
+        return False
+
+    def _send(self, command: Command, now_ms: int) -> None:
+        """Send what is due, and look for the car's confirmation."""
+        if command.sent_ms >= 0 and self._confirm(command, now_ms):
+            return
+        if now_ms >= command.confirm_until_ms:
+            _, leaf, value = interlocks.judge(self._state, command.conditions, now_ms)
+            shown = "not known" if value is None else _text(value)
+            path = self._state.paths[leaf] if leaf >= 0 else "the car"
+            reason = f"{path} is {shown}" if leaf >= 0 else "the car showed nothing new"
+            self._finish(command, receipts.UNCONFIRMED, now_ms, reason)
+            return
+        if (
+            command.outstanding is None
+            and command.sends_left > 0
+            and command.next_send_ms <= now_ms < command.expires_ms
+        ):
+            deadline_ms = min(now_ms + command.spec["deadline_ms"], command.expires_ms)
+            command.outstanding = self._transmit(
+                command, command.spec["transmit"], command.raw_values, deadline_ms
+            )
+            command.next_send_ms = now_ms + command.spec["period_ms"]
+
+    def _confirm(self, command: Command, now_ms: int) -> bool:
+        """Finish the command if every condition shows in a frame received after ours was sent."""
+        state = self._state
+        for leaf, operation, limit in command.conditions:
+            received_ms = state.received_ms(leaf)
+            if received_ms is None or received_ms <= command.sent_ms:
+                return False
+            value = state.value(leaf, now_ms)
+            if value is None or not interlocks.holds(value, operation, limit):
+                return False
+        receipt = command.receipt
+        seen = []
+        for leaf, _, _ in command.conditions:
+            bus, arbitration_id, data = state.frame_of(leaf)
+            if (bus, arbitration_id) in seen:
+                continue
+            seen.append((bus, arbitration_id))
+            received_ms = state.received_ms(leaf)
+            assert received_ms is not None
+            receipt.evidence.append(
+                {
+                    "bus": state.bus_name(bus),
+                    "id": arbitration_id,
+                    "data": data,
+                    "at_ms": received_ms - receipt.accepted_ms,
+                }
+            )
+        self._note_limit(command, now_ms)
+        self._finish(command, receipts.CONFIRMED, now_ms)
+        return True
+
+    def _refuse(self, command: Command, reason: str, now_ms: int) -> None:
+        self._finish(command, receipts.REFUSED, now_ms, reason)
+
+    def _finish(self, command: Command, state: str, now_ms: int, reason: str = "") -> None:
+        """Enter the last state, take back what is still queued, and let the next command begin."""
+        command.receipt.reach(state, now_ms, reason)
+        self._store.finish(command.receipt)
+        self.finished.append(command.receipt)
+        for transmission in (command.outstanding, command.waking):
+            if transmission is not None:
+                self._cancel(transmission)
+        resource = command.spec["resource"]
+        queue = self._queues[resource]
+        was_first = queue[0] is command
+        queue.remove(command)
+        if queue:
+            if was_first:
+                self._start(queue[0], now_ms)
+        else:
+            del self._queues[resource]
+            self.is_active = bool(self._queues)
+
+    def _transmit(
+        self, command: Command, index: int, raw_values: "dict[str, int]", deadline_ms: int
+    ) -> Transmission:
+        transmitter = self._transmitter
+        transmission = Transmission(
+            transmitter.bus(index),
+            transmitter.arbitration_id(index),
+            FLAG_EXT_ID if transmitter.is_extended_id(index) else 0,
+            transmitter.encode(index, raw_values),
+            deadline_ms,
+            command,
+        )
+        self.frames.append(transmission)
+        return transmission
+
+    def _cancel(self, transmission: Transmission) -> None:
+        if not transmission.is_cancelled:
+            transmission.is_cancelled = True
+            if transmission in self.frames:
+                self.frames.remove(transmission)
+            else:
+                self.cancels.append(transmission)
+
+    def _cancel_late(self, command: Command, now_ms: int) -> None:
+        """Take back the frames whose deadline has passed."""
+        for transmission in (command.outstanding, command.waking):
+            if transmission is not None and now_ms >= transmission.deadline_ms:
+                self._cancel(transmission)
+
+    def _keep_awake(self, command: Command, now_ms: int) -> None:
+        """Send network management each period, one at a time, once the bus was found asleep."""
+        wake = self._wake
+        if wake is None or not command.keeps_awake or now_ms < command.next_wake_ms:
+            return
+        if command.waking is None:
+            command.waking = self._transmit(
+                command, wake["transmit"], wake["values"], now_ms + 2 * wake["period_ms"]
+            )
+        command.next_wake_ms = now_ms + wake["period_ms"]
+
+    def _due_ms(self, command: Command) -> int:
+        """Return when the first command of a queue wants to be looked at again."""
+        due = command.confirm_until_ms
+        if command.sent_ms < 0 and command.outstanding is None:
+            due = min(due, command.expires_ms)
+        is_saved = self._records.acknowledged >= command.receipt.change
+        if command.phase == _CHECK or (command.phase == _SAVE and is_saved):
+            due = min(due, command.check_until_ms)
+        for transmission in (command.outstanding, command.waking):
+            if transmission is not None and not transmission.is_cancelled:
+                due = min(due, transmission.deadline_ms)
+        if command.phase == _SEND and command.outstanding is None and command.sends_left > 0:
+            due = min(due, command.next_send_ms)
+        if command.keeps_awake and self._wake is not None:
+            due = min(due, command.next_wake_ms)
+        return due
+
+    def _note_limit(self, command: Command, now_ms: int) -> None:
+        """Remember when to undo what was switched on, or that it was switched off."""
+        limit = command.spec["limit"]
+        if limit is None or limit[0] not in command.receipt.arguments:
+            return
+        name = command.receipt.command
+        if command.receipt.arguments[limit[0]]:
+            self._limits[name] = now_ms + limit[1] * 1000
+        else:
+            self._limits.pop(name, None)
+
+    def _undo(self, name: str, now_ms: int) -> None:
+        """Switch off what a command switched on, unless the car has done so or sleeps."""
+        argument = self._specs[name]["limit"][0]
+        leaf = self._specs[name]["arguments"][argument]["leaf"]
+        if self._state.value(leaf, now_ms) is not True:
+            return
+        receipt = Receipt(b"", 0, b"", name, {argument: False}, "gateway", now_ms)
+        try:
+            self.submit(receipt, None, now_ms)
+        except (BusyError, CommandError):
+            self._limits[name] = now_ms + 1000
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

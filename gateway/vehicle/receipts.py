@@ -1,0 +1,196 @@
+"""Receipts: what became of each command, true across a reboot.
+
+A command's id counts up in each context (`kid`) and is bound to a digest of its payload. The same
+id again finds the same receipt; a lower one that is no longer kept finds none, and may not be
+used.
+
+    intent       durable before the first frame
+    outcome      durable once the last state is reached, before anybody is told
+    an intent without an outcome at boot: indeterminate. It may have been sent; it is never sent
+    again
+
+Durable form, for each context: record "intents-<kid>" = [[id, digest, command, arguments, by],
+...] of the commands under way, and "receipts-<kid>" = [[id, digest, state, payload], ...] of the
+newest two. A refused command has no intent, so its receipt is kept in memory only.
+"""
+
+from binascii import hexlify, unhexlify
+
+from gateway import cbor
+from gateway.const import const
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gateway.vault.records import Records
+
+ACCEPTED = "accepted"
+SENT = "sent"
+CONFIRMED = "confirmed"
+REFUSED = "refused"
+UNCONFIRMED = "unconfirmed"
+EXPIRED = "expired"
+INDETERMINATE = "indeterminate"
+
+DIGEST_BYTES = 8
+
+_KEPT_DURABLE = const(2)
+_KEPT_IN_MEMORY = const(8)
+
+
+class Receipt:
+    """One command: who asked for what, and which states it has reached when.
+
+    Attributes:
+        kid: the context it came from; b"" for the gateway's own.
+        evidence: frames of the car as dicts, or words.
+        change: the number of the record change that must be durable before anybody is told.
+        has_intent: whether the intent was stored.
+    """
+
+    def __init__(
+        self,
+        kid: bytes,
+        command_id: int,
+        digest: bytes,
+        command: str,
+        arguments: "dict[str, Any]",
+        by: str,
+        now_ms: int,
+    ) -> None:
+        self.kid = kid
+        self.id = command_id
+        self.digest = digest
+        self.command = command
+        self.arguments = arguments
+        self.by = by
+        self.accepted_ms = now_ms
+        self.state = ACCEPTED
+        self.reason = ""
+        self.at_ms = {ACCEPTED: 0}
+        self.evidence: list[Any] = []
+        self.has_intent = False
+        self.change = 0
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the last state is reached."""
+        return self.state != ACCEPTED and self.state != SENT
+
+    def reach(self, state: str, now_ms: int, reason: str = "") -> None:
+        """Enter a state."""
+        self.state = state
+        self.reason = reason
+        self.at_ms[state] = now_ms - self.accepted_ms
+
+    def encode(self) -> bytes:
+        """Return the payload that `carport.cddl` calls receipt."""
+        payload = {
+            "id": self.id,
+            "command": self.command,
+            "state": self.state,
+            "by": self.by,
+            "elapsed_ms": self.at_ms[self.state],
+            "at_ms": self.at_ms,
+            "evidence": self.evidence,
+        }
+        if self.arguments:
+            payload["arguments"] = self.arguments
+        if self.reason:
+            payload["reason"] = self.reason
+        return cbor.encode(payload)
+
+
+class Receipts:
+    """The receipts of all contexts: under way, in memory, and durable."""
+
+    def __init__(self, records: "Records", now_ms: int) -> None:
+        self._records = records
+        self._under_way: list[Receipt] = []
+        self._recent: list[tuple[bytes, int, bytes, str, bytes]] = []
+        self._last_ids: dict[bytes, int] = {}
+        for name in records.names("receipts-"):
+            kid = unhexlify(name[len("receipts-") :])
+            self._last_ids[kid] = max([entry[0] for entry in self._durable(kid)])
+        for name in records.names("intents-"):
+            self._end_intents(unhexlify(name[len("intents-") :]), now_ms)
+
+    def last_id(self, kid: bytes) -> int:
+        """Return the highest id that a context has used, -1 if none."""
+        return self._last_ids.get(kid, -1)
+
+    def under_way(self, kid: bytes, command_id: int) -> "Receipt | None":
+        """Return the receipt of a command that has not reached its last state."""
+        for receipt in self._under_way:
+            if receipt.id == command_id and receipt.kid == kid:
+                return receipt
+        return None
+
+    def final(self, kid: bytes, command_id: int) -> "tuple[bytes, str, bytes] | None":
+        """Return (digest, state, payload) of a command that has reached its last state."""
+        for owner, number, digest, state, payload in self._recent:
+            if number == command_id and owner == kid:
+                return digest, state, payload
+        for number, digest, state, payload in self._durable(kid):
+            if number == command_id:
+                return digest, state, payload
+        return None
+
+    def add(self, receipt: Receipt) -> None:
+        """Keep the receipt of a new command; its id must be above `last_id`."""
+        self._under_way.append(receipt)
+        if receipt.kid:
+            self._last_ids[receipt.kid] = receipt.id
+
+    def store_intent(self, receipt: Receipt) -> None:
+        """Make it durable that the command is about to be sent."""
+        receipt.has_intent = True
+        if receipt.kid:
+            receipt.change = self._store_intents(receipt.kid)
+
+    def finish(self, receipt: Receipt) -> None:
+        """Keep what became of a command that has reached its last state."""
+        self._under_way.remove(receipt)
+        if not receipt.kid:
+            return
+        entry = (receipt.kid, receipt.id, receipt.digest, receipt.state, receipt.encode())
+        if receipt.has_intent:
+            receipt.change = self._store_outcome(entry)
+        else:
+            self._recent = self._recent[1 - _KEPT_IN_MEMORY :] + [entry]
+
+    def _durable(self, kid: bytes) -> "list[list[Any]]":
+        stored = self._records.get(_name("receipts", kid))
+        entries: list[list[Any]] = [] if stored is None else cbor.decode(stored)
+        return entries
+
+    def _store_intents(self, kid: bytes) -> int:
+        intents = [
+            [receipt.id, receipt.digest, receipt.command, receipt.arguments, receipt.by]
+            for receipt in self._under_way
+            if receipt.has_intent and receipt.kid == kid
+        ]
+        return self._records.put(_name("intents", kid), cbor.encode(intents))
+
+    def _store_outcome(self, entry: "tuple[bytes, int, bytes, str, bytes]") -> int:
+        kid = entry[0]
+        entries = self._durable(kid)[1 - _KEPT_DURABLE :] + [list(entry[1:])]
+        return self._records.put(_name("receipts", kid), cbor.encode(entries))
+
+    def _end_intents(self, kid: bytes, now_ms: int) -> None:
+        """Turn the intents that a reboot left without an outcome into indeterminate receipts."""
+        stored = self._records.get(_name("intents", kid))
+        assert stored is not None
+        known = [entry[0] for entry in self._durable(kid)]
+        for number, digest, command, arguments, by in cbor.decode(stored):
+            self._last_ids[kid] = max(self.last_id(kid), number)
+            if number in known:
+                continue
+            receipt = Receipt(kid, number, digest, command, arguments, by, now_ms)
+            receipt.reach(INDETERMINATE, now_ms, "the gateway restarted before the car answered")
+            self._store_outcome((kid, number, digest, receipt.state, receipt.encode()))
+
+
+def _name(kind: str, kid: bytes) -> str:
+    return kind + "-" + hexlify(kid).decode()
