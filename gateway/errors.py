@@ -23,3 +23,11 @@ class ReplayError(GatewayError):
 
 class NonceError(GatewayError):
     """A message that cannot be sealed without the risk of using a nonce twice."""
+
+
+class CommandError(GatewayError):
+    """A command that the car's profile does not have, or with arguments that it does not allow."""
+
+
+class BusyError(GatewayError):
+    """As many commands as there is room for are under way."""
