@@ -7,8 +7,8 @@ one, counts 0 .. maximum and around. As in AUTOSAR E2E's profile 2:
 2. The same counter again is a repetition and refused, however long ago the last one was: an ECU
    that is stuck says nothing new.
 3. Ahead by up to half the counter's range: accepted, and what was skipped is counted as lost.
-4. Further ahead is as likely behind: refused, and the next frame is compared with this one, so that
-   an ECU that restarted costs one frame. Once the message is overdue it is accepted instead.
+4. Further ahead is as likely behind: refused, and the next frame is compared with this one, so
+   that an ECU that restarted costs one frame. Once the message is overdue, it is accepted.
 
 Nothing here allocates.
 """
@@ -65,7 +65,8 @@ class ReceivedMessage:
         self._next_counter = -1
         self._start = start_of_frame(self.arbitration_id)
         self._has_counter = counter is not None
-        self._counter_byte, self._counter_shift, self._counter_mask, _ = counter or b"\0\0\0\0"
+        pieces: bytes = counter or bytes(4)
+        self._counter_byte, self._counter_shift, self._counter_mask, _ = pieces
         self._max_delta = (self._counter_maximum + 1) // 2
 
     def accept(self, data: "Buffer", now_ms: int) -> int:

@@ -5,8 +5,8 @@ A profile describes where a signal lies by its pieces, one for each byte it touc
     pieces = (byte, right, mask, left) ...        a multiple of 4 bytes
     raw    = ((data[byte] >> right) & mask) << left, of all pieces together
 
-So a signal of up to 30 bits is read without allocating on a 32-bit chip; a wider one becomes a heap
-integer there.
+So a signal of up to 30 bits is read without allocating on a 32-bit chip; a wider one becomes a
+heap integer there.
 """
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ def get_raw(data: "Buffer", pieces: bytes) -> int:
 
 
 def put_raw(buffer: bytearray, pieces: bytes, raw: int) -> None:
-    """Write raw into buffer: its low bits, so that a negative value becomes its two's complement."""
+    """Write the low bits of raw into buffer: of a negative value, its two's complement."""
     for i in range(0, len(pieces), 4):
         byte = pieces[i]
         right = pieces[i + 1]

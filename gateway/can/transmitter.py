@@ -16,6 +16,9 @@ class TransmitMessage:
     """
 
     def __init__(self, row: "list[Any]") -> None:
+        self.bus: int
+        self.arbitration_id: int
+        self.is_extended_id: bool
         (
             self.bus,
             self.arbitration_id,

@@ -1,11 +1,11 @@
 """The car's state by VSS path, as the frames received so far tell it.
 
-Receiving keeps the last payload of each message and decodes nothing; a value is decoded when it is
-asked for. What it allocates is nothing, whether a frame is accepted or refused.
+Receiving keeps the last payload of each message, decodes nothing and allocates nothing, whether a
+frame is accepted or refused; a value is decoded when it is asked for.
 
-A value is unknown (None) while its message was never received or is overdue, and where the raw value
-has no meaning as a number: it lies outside the signal's range, or the DBC names it ("SNA") and the
-mapping does not say what it is.
+A value is unknown (None) while its message was never received or is overdue, and where the raw
+value has no meaning as a number: it lies outside the signal's range, or the DBC names it ("SNA")
+and the mapping does not say what it is.
 """
 
 from gateway.can.received_message import (
@@ -192,12 +192,12 @@ class VehicleState:
     def group_version(self, group: int) -> int:
         """Return a number that changes when a frame changes what a leaf of the group tells.
 
-        A leaf that becomes overdue changes it only when it is received again: see group_expires_ms.
+        A leaf that becomes overdue changes it only once it is received again: group_expires_ms.
         """
         return self._versions[group]
 
     def group_expires_ms(self, group: int, now_ms: int) -> "int | None":
-        """Return when the next leaf of a group becomes unknown unless received; None if none can."""
+        """Return when the first leaf of a group will be overdue, unless received; None if none."""
         first = None
         for page in self._group_pages[group]:
             if page.received_ms is not None:
@@ -211,7 +211,7 @@ class VehicleState:
         return self._buses[bus]
 
     def bus_heard_ms(self, bus: int) -> "int | None":
-        """Return when any frame was last received on a bus, be it unknown or bad; None if never."""
+        """Return when any frame, even a bad one, was last received on a bus; None if never."""
         return self._heard_ms[bus]
 
     @property

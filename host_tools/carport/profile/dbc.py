@@ -1,0 +1,68 @@
+"""The DBC files of a profile: which messages there are, and whether they can be handled."""
+
+import re
+from pathlib import Path
+
+import cantools
+from cantools.database.can import Database, Signal
+from cantools.database.errors import Error
+
+from carport.profile import signals
+from carport.profile.model import Message, Protection
+from carport.profile.source import ProfileError, Source
+
+
+def read_messages(file: Path, bus: int) -> dict[str, Message]:
+    """Return the messages of a DBC file, by name.
+
+    Raises:
+        ProfileError: it is no DBC, or two messages have the same name or id.
+    """
+    source = Source(file, encoding="cp1252")
+    try:
+        database = cantools.database.load_string(source.text, "dbc")
+    except Error as error:
+        found = re.search(r"line (\d+)", str(error))
+        raise ProfileError(file, int(found[1]) if found else None, str(error)) from error
+    assert isinstance(database, Database)
+    messages: dict[str, Message] = {}
+    ids: dict[tuple[bool, int], str] = {}
+    for definition in database.messages:
+        message = Message(bus, definition, source)
+        other = ids.setdefault((definition.is_extended_frame, definition.frame_id), message.name)
+        if message.name in messages:
+            raise source.error(f"{message.name} is there twice", message.name, message.name)
+        if other != message.name:
+            raise source.error(f"{message.name} has the id of {other}", message.name)
+        for signal in definition.signals:
+            if signal.scale == 0:
+                raise signal_error(message, signal, "has a scale of 0")
+        messages[message.name] = message
+    return messages
+
+
+def check_message(message: Message, protection: Protection | None) -> None:
+    """Check that the gateway can receive or send a message.
+
+    Raises:
+        ProfileError: it is a CAN FD message, or its checksum or counter cannot be handled.
+    """
+    definition = message.definition
+    if definition.is_fd or definition.length > 8:
+        raise message.source.error(f"{message.name} is longer than a CAN frame", message.name)
+    if protection is None:
+        return
+    checksum = message.signal(protection.checksum)
+    if checksum and (checksum.length != 8 or len(signals.pieces(checksum)) != 4):
+        raise signal_error(message, checksum, "is a checksum, but not one byte")
+    counter = message.signal(protection.counter)
+    if counter and (counter.is_signed or len(signals.pieces(counter)) != 4):
+        raise signal_error(message, counter, "is a counter, but not within one byte")
+    if counter and (signals.raw_limits(counter)[0] != 0 or signals.raw_limits(counter)[1] < 1):
+        raise signal_error(message, counter, "is a counter, but does not count from 0 up")
+
+
+def signal_error(message: Message, signal: Signal, text: str) -> ProfileError:
+    """Return the error that says text about a signal."""
+    words = (message.name, signal.name)
+    return message.source.error(f"{message.name}.{signal.name} {text}", *words)
