@@ -1,11 +1,10 @@
 """OSCORE over any input: one cipher with OpenSSL's, no nonce twice, no request twice."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateway.errors import DecodeError, GatewayError, NonceError, ReplayError
 from gateway.oscore import option
@@ -66,20 +65,24 @@ def test_option_is_carried(
     assert option.decode(option.encode(*fields)) == fields
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     st.none() | st.integers(0, 60),
-    st.lists(st.integers(0, 120) | st.integers(0, (1 << 40) - 1), max_size=60),
+    st.lists(st.integers(-40, 3) | st.integers(1, 70), min_size=20, max_size=60),
 )
-def test_window_agrees_with_a_set(start: int | None, offered: list[int]) -> None:
-    seen: set[int] = set() if start is None else set(range(start + 1))
-    verdicts = []
-    for sequence in offered:
-        is_new = sequence not in seen and sequence > max(seen, default=-1) - WINDOW_SIZE
+def test_window_agrees_with_a_set(both: Both, start: int | None, steps: list[int]) -> None:
+    """Offer numbers around the highest one so far, each `step` away from it."""
+    seen = set() if start is None else set(range(start + 1))
+    offered, verdicts = [], []
+    for step in steps:
+        highest = max(seen, default=-1)
+        sequence = max(highest + step, 0)
+        is_new = sequence not in seen and sequence > highest - WINDOW_SIZE
         if is_new:
             seen.add(sequence)
+        offered.append(sequence)
         verdicts.append(is_new)
-    assert here.window_verdicts(start, offered) == verdicts
+    assert both(MODULE, "window_verdicts", start, offered) == verdicts
 
 
 @settings(max_examples=60, deadline=None)
@@ -140,69 +143,56 @@ class RecordingAES(AES):
         return super().encrypt_ecb(data)
 
 
-class Reboots(RuleBasedStateMachine):
+class World:
     """A client, a server that loses power, and a network that repeats and reorders."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.stored_limit = 0
         self.boots = 0
-        self.served: list[int] = []
-        self.captured: list[tuple[int, bytes, bytes]] = []
-        self.sent: dict[int, SentRequest] = {}
+        self.captured: list[tuple[bytes, bytes, SentRequest]] = []
         self.received: list[tuple[int, ProtectedRequest]] = []
+        self.served: list[int] = []
         self.echo = b""
-        self.used_before: list[bytes] = []
+        self.nonces: list[bytes] = []
         self.client = self.make(b"\x01", b"\x02", 0, is_known=True)
         self.client.sender_sequence.reserved(1 << 20)
         self.server = self.make(b"\x02", b"\x01", 0, is_known=True)
 
-    @staticmethod
-    def make(sender_id: bytes, recipient_id: bytes, limit: int, is_known: bool) -> Context:
+    def make(self, sender_id: bytes, recipient_id: bytes, limit: int, is_known: bool) -> Context:
         numbers, window = SenderSequence(limit), ReplayWindow(is_known)
-        return Context(
-            RecordingAES, b"secret", b"", sender_id, recipient_id, None, numbers, window
-        )
+        return Context(RecordingAES, b"key", b"", sender_id, recipient_id, None, numbers, window)
 
-    def sealed_with(self) -> Iterator[bytes]:
-        cipher = self.server.sender.cipher
-        assert isinstance(cipher, RecordingAES)
-        yield from self.used_before
-        yield from cipher.nonces
+    def ask(self, _index: int, _flag: bool) -> None:
+        """Let the client send a request with the Echo value it heard last."""
+        self.captured.append(protect_request(self.client, 2, [(ECHO, self.echo)], b""))
 
-    @rule()
-    def client_asks(self) -> None:
-        payload = self.echo
-        value, ciphertext, sent = protect_request(self.client, 2, [(ECHO, self.echo)], payload)
-        number = len(self.captured)
-        self.sent[number] = sent
-        self.captured.append((number, value, ciphertext))
-
-    @precondition(lambda self: self.captured)
-    @rule(data=st.data())
-    def network_delivers(self, data: st.DataObject) -> None:
-        """Deliver any request, sent now or long ago, again or for the first time."""
-        number, value, ciphertext = data.draw(st.sampled_from(self.captured[-40:]))
-        piv, _, _ = option.decode(value)
-        was_known = self.server.replay_window.is_known
+    def deliver(self, index: int, _flag: bool) -> None:
+        """Let the server hear a request, sent now or long ago, for the first time or again."""
+        if not self.captured:
+            return
+        index %= len(self.captured)
+        value, ciphertext, _ = self.captured[index]
+        window = self.server.replay_window
+        was_known = window.is_known
         try:
-            _, inner, _, request = unprotect_request(self.server, piv, ciphertext)
+            _, inner, _, request = unprotect_request(
+                self.server, option.decode(value)[0], ciphertext
+            )
         except ReplayError:
             assert was_known
             return
-        self.received.append((number, request))
+        self.received.append((index, request))
         if not was_known:
-            assert not request.lends_nonce
-            if inner[0][1] != b"echo of boot %d" % self.boots:
+            if inner != [(ECHO, b"boot %d" % self.boots)]:
                 return
-            self.server.replay_window.initialize(request.sequence)
-        self.served.append(number)
+            window.initialize(request.sequence)
+        self.served.append(index)
 
-    @precondition(lambda self: self.received)
-    @rule(data=st.data(), with_piv=st.booleans())
-    def server_answers(self, data: st.DataObject, with_piv: bool) -> None:
-        """Answer any request received since the boot, for the first time or again."""
-        number, request = data.draw(st.sampled_from(self.received[-20:]))
+    def answer(self, index: int, with_piv: bool) -> None:
+        """Answer a request heard since the boot, for the first time or again, or challenge it."""
+        if not self.received:
+            return
+        asked, request = self.received[index % len(self.received)]
         lends_nonce = request.lends_nonce
         try:
             response = protect_response(self.server, request, 0x44, [], b"", with_piv)
@@ -211,13 +201,12 @@ class Reboots(RuleBasedStateMachine):
             return
         assert with_piv or lends_nonce
         try:
-            unprotect_response(self.client, self.sent[number], *response)
+            unprotect_response(self.client, self.captured[asked][2], *response)
         except ReplayError:
             return
-        self.echo = b"echo of boot %d" % self.boots
+        self.echo = b"boot %d" % self.boots
 
-    @rule(is_acknowledged=st.booleans())
-    def server_saves(self, is_acknowledged: bool) -> None:
+    def save(self, _index: int, is_acknowledged: bool) -> None:
         """Save a reservation; the power may go before the server hears of it."""
         reservation = self.server.sender_sequence.reservation
         if reservation is not None:
@@ -225,22 +214,36 @@ class Reboots(RuleBasedStateMachine):
             if is_acknowledged:
                 self.server.sender_sequence.reserved(reservation)
 
-    @rule()
-    def server_reboots(self) -> None:
-        self.used_before = list(self.sealed_with())
+    def reboot(self, _index: int, _flag: bool) -> None:
+        self.note_nonces()
         self.received = []
         self.boots += 1
         self.server = self.make(b"\x02", b"\x01", self.stored_limit, is_known=False)
 
-    @invariant()
-    def no_nonce_was_used_twice(self) -> None:
-        used = list(self.sealed_with())
-        assert len(used) == len(set(used))
-
-    @invariant()
-    def no_request_was_served_twice(self) -> None:
-        assert len(self.served) == len(set(self.served))
+    def note_nonces(self) -> None:
+        """Remember which nonces the server sealed with since it booted."""
+        cipher = self.server.sender.cipher
+        assert isinstance(cipher, RecordingAES)
+        self.nonces += cipher.nonces
 
 
-TestReboots = Reboots.TestCase
-TestReboots.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+STEPS = [World.ask, World.deliver, World.deliver, World.answer, World.answer, World.save]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([*STEPS, *STEPS, World.reboot]), st.integers(0), st.booleans()),
+        min_size=20,
+        max_size=100,
+    )
+)
+def test_no_nonce_and_no_request_serves_twice(
+    steps: list[tuple[Callable[[World, int, bool], None], int, bool]],
+) -> None:
+    world = World()
+    for step, index, flag in steps:
+        step(world, index, flag)
+    world.note_nonces()
+    assert len(world.nonces) == len(set(world.nonces))
+    assert len(world.served) == len(set(world.served))

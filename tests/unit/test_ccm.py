@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 from gateway.errors import AuthenticationError, EncodeError
 from gateway.oscore import ccm
@@ -44,6 +45,14 @@ def test_open(vector: dict[str, Any], both: Both) -> None:
 def test_open_refuses_every_flipped_bit(vector: dict[str, Any], place: int, both: Both) -> None:
     opened = arguments(vector, "sealed")
     assert both(MODULE, "opened_after_a_bit_flip", "open_", opened, place) == 0
+
+
+@pytest.mark.parametrize("size", [*range(200), 1024, 5000])
+def test_every_length_agrees_with_openssl(size: int, both: Both) -> None:
+    plaintext, data = bytes([0x5A]) * size, bytes(size)
+    sealed = both(MODULE, "seal", KEY, NONCE, data, plaintext, 8)
+    assert sealed == AESCCM(KEY, 8).encrypt(NONCE, plaintext, data)
+    assert both(MODULE, "open_", KEY, NONCE, data, sealed, 8) == plaintext
 
 
 @pytest.mark.parametrize("size", range(8))
