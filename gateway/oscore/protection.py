@@ -20,7 +20,7 @@ How often a nonce serves:
 
 What a server does with a request: decode the option, find the context by kid and kid context, call
 `unprotect_request`. It checks the number against the window, decrypts, verifies, and only then
-moves the window. If `replay_window.is_known` was false before, the request is authentic but may be
+moves the window. While `replay_window.is_known` is false, the request is authentic but may be
 an old one: answer 4.01 with an Echo option, or, if it carries a fresh Echo, call
 `replay_window.initialize(request.sequence)` and serve it. The errors map to 4.02 Bad Option
 (DecodeError), 4.00 Bad Request (AuthenticationError) and 4.01 Unauthorized (ReplayError), all sent
