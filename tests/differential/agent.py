@@ -13,9 +13,8 @@ from tests.differential.values import dumps, loads
 
 def resolve(module: str, function: str):  # type: ignore[no-untyped-def]
     """Import module and return what the dotted name function means in it."""
-    __import__(module)
-    found = sys.modules[module]
-    for name in function.split("."):
+    found = __import__(module)
+    for name in module.split(".")[1:] + function.split("."):
         found = getattr(found, name)
     return found
 
@@ -26,7 +25,7 @@ def answer(line: str) -> str:
     try:
         return "=" + dumps(resolve(module, function)(*loads(args)))  # type: ignore[misc]
     except Exception as error:  # noqa: BLE001 - the outcome, whatever it is
-        return "!" + type(error).__name__ + "\t" + repr(str(error))
+        return "!" + type(error).__name__ + "\t" + dumps(str(error))
 
 
 def serve() -> None:
