@@ -86,7 +86,7 @@ class Bus:
     def restart(self, node: Node, now_us: int) -> None:
         """Forget what the node waits to send and its errors; after bus-off it will be back."""
         self.advance(now_us)
-        node.queue.clear()
+        node.forget_queue()
         if node.is_bus_off:
             node.recover_us = now_us + self._duration_us(RECOVERY_BITS)
         else:
@@ -209,7 +209,7 @@ class Bus:
 
     def _enter_bus_off(self, node: Node, now_us: int) -> None:
         node.is_bus_off = True
-        node.discard_queue()
+        node.fail_queue()
         if node.recovers_by_itself:
             node.recover_us = now_us + self._duration_us(RECOVERY_BITS)
 

@@ -125,10 +125,15 @@ class Node:
         """Note a frame that was sound."""
         self.rec = min(max(self.rec - 1, 0), TEC_PASSIVE - 1)
 
-    def discard_queue(self) -> None:
+    def fail_queue(self) -> None:
         """Send nothing of what waits, and tell whoever asked for it."""
         self.events.extend(Failed(each.index) for each in self.queue if each.index is not None)
         self.queue.clear()
+
+    def forget_queue(self) -> None:
+        """Send nothing of what waits, and tell nobody what became of any frame."""
+        self.queue.clear()
+        self.events = [each for each in self.events if isinstance(each, Received)]
 
 
 class Controller(Node):

@@ -1,7 +1,8 @@
 """The hub on a TCP port: channels that socketcand clients open, paced by the real clock.
 
 The event loop wakes about once a millisecond, so frames come in small bunches; their times are
-the bus's and exact.
+the bus's and exact. When this process was held up, the buses stood still for as long: frames
+that had no time to be read must not all come at once and overflow a FIFO.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from carport.hub.protocol import MESSAGE_MAX, split_messages
 from carport.hub.session import Session
 
 HOST = "127.0.0.1"
+LAG_MAX_US = 4_000
 UNREAD_MAX = 1 << 20  # bytes that a client may leave unread before it loses frames
 
 
@@ -32,7 +34,8 @@ class Hub:
 
     def __init__(self, channels: Iterable[str] = ("can0", "can1"), bitrate: int = 500_000) -> None:
         self._channels = {name: Channel(name, bitrate) for name in channels}
-        self._epoch_us = time.time_ns() // 1000 - _now_us()
+        self._stood_still_us = 0
+        self._epoch_us = time.time_ns() // 1000 - self.now_us()
         self._connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -66,7 +69,7 @@ class Hub:
 
     def counters(self, channel: str) -> Counters:
         """Return what went over the channel."""
-        now_us = _now_us()
+        now_us = self.now_us()
         bus = self._channels[channel].bus
         bus.advance(now_us)
         return Counters(len(bus.nodes), bus.frames, bus.errors, bus.load_percent(now_us))
@@ -76,33 +79,44 @@ class Hub:
 
         A controller that is cut off hears nothing and is not acknowledged.
         """
-        self._channels[channel].set_connected(is_connected, _now_us())
+        self._channels[channel].set_connected(is_connected, self.now_us())
         self.advance()
 
     def force_bus_off(self, channel: str) -> None:
         """Make the controllers on the channel go bus-off."""
-        self._channels[channel].force_bus_off(_now_us())
+        self._channels[channel].force_bus_off(self.now_us())
         self.advance()
 
     def open_session(self, connection: "_Connection") -> Session:
         """Return the conversation for a new connection."""
         self._connections.add(connection)
-        return Session(self._channels, self._epoch_us)
+        return Session(self._channels)
 
     def close_session(self, connection: "_Connection") -> None:
         """Forget a connection that has ended."""
         self._connections.discard(connection)
-        connection.session.close(_now_us())
+        connection.session.close(self.now_us())
         self.advance()
 
     def advance(self) -> None:
         """Let the buses catch up with the clock, tell the clients, and set the next alarm."""
-        now_us = _now_us()
+        now_us = self.now_us()
+        epoch_us = self._epoch_us + self._stood_still_us
         for channel in self._channels.values():
             channel.advance(now_us)
         for connection in self._connections:
-            connection.flush(now_us)
+            connection.flush(now_us, epoch_us)
         self._set_timer(now_us)
+
+    def now_us(self) -> int:
+        """Return the time of the buses."""
+        now_us = time.monotonic_ns() // 1000 - self._stood_still_us
+        for channel in self._channels.values():
+            due_us = channel.next_timeout()
+            if due_us is not None and now_us > due_us + LAG_MAX_US:
+                self._stood_still_us += now_us - due_us - LAG_MAX_US
+                now_us = due_us + LAG_MAX_US
+        return now_us
 
     def _set_timer(self, now_us: int) -> None:
         timeouts = [each.next_timeout() for each in self._channels.values()]
@@ -139,7 +153,7 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         messages, self._rest = split_messages(self._rest + data)
-        now_us = _now_us()
+        now_us = self._hub.now_us()
         for words in messages:
             self.session.handle(words, now_us)
         self._hub.advance()
@@ -149,9 +163,9 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._hub.close_session(self)
 
-    def flush(self, now_us: int) -> None:
+    def flush(self, now_us: int, epoch_us: int) -> None:
         """Write what the session has to say, unless the client has long stopped reading."""
-        text = self.session.take_output(now_us)
+        text = self.session.take_output(now_us, epoch_us)
         transport = self._transport
         if text and transport is not None and transport.get_write_buffer_size() < UNREAD_MAX:
             transport.write(text.encode("ascii", "replace"))
@@ -160,7 +174,3 @@ class _Connection(asyncio.Protocol):
         """End the connection at once."""
         if self._transport is not None:
             self._transport.abort()
-
-
-def _now_us() -> int:
-    return time.monotonic_ns() // 1000

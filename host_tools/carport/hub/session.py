@@ -31,11 +31,10 @@ _OK = "< ok >"
 
 
 class Session:
-    """A client from its connection to its end; epoch_us is the bus's time 0, counted from 1970."""
+    """A client from its connection to its end."""
 
-    def __init__(self, channels: Mapping[str, Channel], epoch_us: int) -> None:
+    def __init__(self, channels: Mapping[str, Channel]) -> None:
         self._channels = channels
-        self._epoch_us = epoch_us
         self._channel: Channel | None = None
         self._node: Node | None = None
         self._is_receiving = False
@@ -62,10 +61,10 @@ class Session:
         """Return when frames that were held back may go."""
         return self._hold_until_us
 
-    def take_output(self, now_us: int) -> str:
-        """Return what the client is to read now."""
+    def take_output(self, now_us: int, epoch_us: int) -> str:
+        """Return what the client is to read now; epoch_us is the bus's time 0 from 1970."""
         if self._node is not None:
-            self._report(self._node, now_us)
+            self._report(self._node, now_us, epoch_us)
         text = "".join(self._out)
         self._out.clear()
         return text
@@ -145,7 +144,6 @@ class Session:
                     raise ProtocolError(str(error)) from None
             case "restart", []:
                 bus.restart(node, now_us)
-                self._report(node, now_us)
                 self._out.append(_OK)
             case "stop", []:
                 self.close(now_us)
@@ -153,7 +151,7 @@ class Session:
             case _:
                 raise ProtocolError(f"{word} is not understood here")
 
-    def _report(self, node: Node, now_us: int) -> None:
+    def _report(self, node: Node, now_us: int, epoch_us: int) -> None:
         """Put what happened to the node into the output."""
         is_controller = isinstance(node, Controller)
         if isinstance(node, Controller):
@@ -169,9 +167,9 @@ class Session:
                 case Received(frame, _) if is_controller:
                     self._out.append(format_received(frame))
                 case Received(frame, time_us):
-                    self._out.append(format_frame(frame, self._epoch_us + time_us))
+                    self._out.append(format_frame(frame, epoch_us + time_us))
                 case Transmitted(index, time_us):
-                    time = format_time(self._epoch_us + time_us)
+                    time = format_time(epoch_us + time_us)
                     self._out.append(f"< transmitted {index} {time} >")
                 case Failed(index):
                     self._out.append(f"< failed {index} >")

@@ -1,0 +1,62 @@
+"""The CAN hub as a test instrument: it runs in a thread, so that blocking clients can use it."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import can
+
+from carport.hub import Counters, Hub
+
+Result = TypeVar("Result")
+
+
+class HubThread:
+    """A running hub; `port` is where it listens."""
+
+    def __init__(self, hub: Hub, loop: asyncio.AbstractEventLoop, port: int) -> None:
+        self.port = port
+        self._hub = hub
+        self._loop = loop
+
+    def client(self, channel: str = "can0") -> can.BusABC:
+        """Return python-can's own client, unmodified."""
+        return can.Bus(interface="socketcand", host="127.0.0.1", port=self.port, channel=channel)
+
+    def counters(self, channel: str = "can0") -> Counters:
+        """Return the channel's counters."""
+        return self._call(lambda: self._hub.counters(channel))
+
+    def set_connected(self, channel: str, is_connected: bool) -> None:
+        """Cut or mend the controllers' wires."""
+        self._call(lambda: self._hub.set_connected(channel, is_connected))
+
+    def force_bus_off(self, channel: str) -> None:
+        """Make the controllers go bus-off."""
+        self._call(lambda: self._hub.force_bus_off(channel))
+
+    def _call(self, function: Callable[[], Result]) -> Result:
+        async def call() -> Result:
+            return function()
+
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(10)
+
+
+@contextmanager
+def running_hub(bitrate: int = 500_000) -> Iterator[HubThread]:
+    """Run a hub with can0 and can1 on a free port; at the end no task may be left."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    hub = Hub(bitrate=bitrate)
+    try:
+        port = asyncio.run_coroutine_threadsafe(hub.start(), loop).result(10)
+        yield HubThread(hub, loop, port)
+        asyncio.run_coroutine_threadsafe(hub.stop(), loop).result(10)
+        assert asyncio.all_tasks(loop) == set()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
