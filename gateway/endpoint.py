@@ -146,7 +146,7 @@ class Endpoint:
         kind = received.type
         code = received.code
         message_id = received.message_id
-        if kind == ACK or kind == RST:
+        if kind in (ACK, RST):
             self._end(peer, message_id, kind == RST)
             return
         if code == EMPTY or code >= 32:  # a ping, or a response to a question we never ask

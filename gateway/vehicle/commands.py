@@ -257,10 +257,10 @@ class CommandEngine:
             if not command.receipt.has_intent:
                 self._store.store_intent(command.receipt)
             command.phase = _SAVE
-        if command.phase == _SAVE and self._records.acknowledged >= command.receipt.change:
-            if self._check(command, now_ms):
-                command.phase = _SEND
-                command.next_send_ms = now_ms
+        is_saved = self._records.acknowledged >= command.receipt.change
+        if command.phase == _SAVE and is_saved and self._check(command, now_ms):
+            command.phase = _SEND
+            command.next_send_ms = now_ms
         if command.phase == _SEND:
             self._send(command, now_ms)
         if not command.receipt.is_final:
@@ -360,6 +360,7 @@ class CommandEngine:
         for transmission in (command.outstanding, command.waking):
             if transmission is not None:
                 self._cancel(transmission)
+        command.outstanding = command.waking = None
         resource = command.spec["resource"]
         queue = self._queues[resource]
         was_first = queue[0] is command

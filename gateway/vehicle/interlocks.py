@@ -25,9 +25,9 @@ def holds(value: "Any", operation: str, limit: "Any") -> bool:
     """Tell whether a known value satisfies an operation; numbers match within rounding."""
     if operation == "equals":
         if isinstance(value, (bool, str)) or isinstance(limit, (bool, str)):
-            return value == limit
-        return abs(value - limit) * _ROUNDING_PARTS <= 1 + abs(limit)
-    return value > limit if operation == "above" else value < limit
+            return bool(value == limit)
+        return bool(abs(value - limit) * _ROUNDING_PARTS <= 1 + abs(limit))
+    return bool(value > limit if operation == "above" else value < limit)
 
 
 def judge(

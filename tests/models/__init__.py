@@ -1,0 +1,1 @@
+"""Models of what stands around the core: a shell, a host, a car."""

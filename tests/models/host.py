@@ -1,0 +1,206 @@
+"""A host as a model: pairs, protects requests and reads the answers, one datagram at a time."""
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway import cbor
+from gateway.coap import message
+from gateway.coap.message import Message
+from gateway.coap.numbers import (
+    ACK,
+    CON,
+    CONTENT_FORMAT,
+    ECHO,
+    EMPTY,
+    GET,
+    NON,
+    OBSERVE,
+    OSCORE,
+    POST,
+    UNAUTHORIZED,
+    URI_PATH,
+)
+from gateway.oscore.client import SentRequest, protect_request, unprotect_response
+from gateway.oscore.context import Context
+from gateway.oscore.replay_window import ReplayWindow
+from gateway.oscore.sender_sequence import SenderSequence
+from gateway.vault.keys import master_secret
+
+from tests.aes import AES
+from tests.models.shell import Shell
+
+
+@dataclass
+class Response:
+    """An answer as its host understands it; `type` and `message_id` are the outer message's."""
+
+    type: int
+    message_id: int
+    code: int
+    options: list[tuple[int, bytes]]
+    payload: bytes
+
+    def option(self, number: int) -> bytes | None:
+        return next((value for n, value in self.options if n == number), None)
+
+    @property
+    def value(self) -> Any:
+        return cbor.decode(self.payload)
+
+
+@dataclass
+class Host:
+    """One OSCORE context's client side."""
+
+    shell: Shell
+    context: Context
+    peer: str = "host"
+    on_cable: bool = False
+    next_message_id: int = 0
+    next_id: int = 1
+    echo: bytes = b""
+    sent: dict[bytes, SentRequest] = field(default_factory=dict)
+
+    @classmethod
+    def pair(cls, shell: Shell, name: str = "ann") -> "Host":
+        """Pair over the cable, and prove it with a request."""
+        random = os.urandom(32)
+        code, answer = plain(
+            shell, POST, ["pair"], cbor.encode({"random": random, "name": name}), cable=True
+        )
+        assert code == 0x44, answer
+        host = cls.enrolled(shell, random, cbor.decode(answer), b"carport pair")
+        assert host.request(GET, ["system"]).code == 0x45
+        return host
+
+    @classmethod
+    def enrolled(cls, shell: Shell, random: bytes, answer: dict[str, Any], info: bytes) -> "Host":
+        """Return the host of the key that the gateway's answer to `random` makes."""
+        secret = master_secret(random, answer["random"], info)
+        sequence = SenderSequence(0)
+        sequence.reserved(1 << 39)
+        context = Context(
+            AES,
+            secret,
+            b"",
+            answer["sender_id"],
+            answer["recipient_id"],
+            None,
+            sequence,
+            ReplayWindow(True),
+        )
+        return cls(shell, context, peer="host " + answer["sender_id"].hex())
+
+    def enrol(self, **fields: Any) -> "Host":
+        """Return the host of one more key."""
+        random = os.urandom(32)
+        response = self.request(POST, ["keys"], {"random": random, **fields})
+        assert response.code == 0x44, response
+        return self.enrolled(self.shell, random, response.value, b"carport enrol")
+
+    def protect(
+        self,
+        code: int,
+        path: list[str],
+        payload: Any = None,
+        options: list[tuple[int, bytes]] | None = None,
+        kind: int = CON,
+    ) -> bytes:
+        """Return a request as a datagram; a payload that is not bytes is encoded in CBOR."""
+        inner = [(URI_PATH, segment.encode()) for segment in path] + (options or [])
+        if payload is not None and not isinstance(payload, bytes):
+            payload = cbor.encode(payload)
+        if payload:
+            inner.append((CONTENT_FORMAT, b"\x3c"))
+        inner.sort(key=lambda option: option[0])
+        outer_code = POST
+        outer: list[tuple[int, bytes]] = []
+        for option in inner:
+            if option[0] == OBSERVE:
+                outer_code = 5
+                outer.append(option)
+        value, ciphertext, sent = protect_request(self.context, code, inner, payload or b"")
+        self.next_message_id = self.next_message_id + 1 & 0xFFFF
+        token = self.next_message_id.to_bytes(2, "big")
+        self.sent[token] = sent
+        outer.append((OSCORE, value))
+        return message.encode(
+            Message(kind, outer_code, self.next_message_id, token, outer, ciphertext)
+        )
+
+    def responses(self) -> list[Response]:
+        """Take and read the answers to this host that the shell has kept."""
+        mine = [data for data, peer in self.shell.datagrams if peer == self.peer]
+        self.shell.datagrams = [pair for pair in self.shell.datagrams if pair[1] != self.peer]
+        return [self.read(data) for data in mine]
+
+    def read(self, data: bytes) -> Response:
+        """Read one answer; one that is not protected is returned as it is."""
+        outer = message.decode(data)
+        kind, message_id = outer.type, outer.message_id
+        value = next((value for n, value in outer.options if n == OSCORE), None)
+        if value is None:
+            return Response(kind, message_id, outer.code, outer.options, outer.payload)
+        code, options, payload = unprotect_response(
+            self.context, self.sent[outer.token], value, outer.payload
+        )
+        return Response(kind, message_id, code, options, payload)
+
+    def send(self, data: bytes) -> None:
+        self.shell.receive_datagram(data, self.peer, self.on_cable)
+
+    def acknowledge(self, response: Response) -> None:
+        """Acknowledge a confirmable answer."""
+        if response.type == CON:
+            self.send(message.encode(Message(ACK, EMPTY, response.message_id)))
+
+    def request(self, code: int, path: list[str], payload: Any = None, **more: Any) -> Response:
+        """Send a request and return its answer; a challenge is answered with its Echo value."""
+        self.send(self.protect(code, path, payload, **more))
+        response = self.responses()[-1]
+        echo = response.option(ECHO)
+        if response.code == UNAUTHORIZED and echo is not None:
+            self.echo = echo
+            options = [*more.pop("options", []), (ECHO, echo)]
+            self.send(self.protect(code, path, payload, options=options, **more))
+            answers = self.responses()
+            return answers[-1] if answers else response
+        return response
+
+    def command(self, command: str, **arguments: Any) -> dict[str, Any]:
+        """Return the payload of the next command."""
+        payload: dict[str, Any] = {"id": self.next_id, "command": command}
+        self.next_id += 1
+        if arguments:
+            payload["arguments"] = arguments
+        return payload
+
+    def post(self, path: str, payload: dict[str, Any]) -> list[Response]:
+        """Send a command with a fresh Echo and return the answers so far, perhaps none."""
+        self.send(self.protect(POST, [path], payload))
+        answers = self.responses()
+        if answers and answers[0].code == UNAUTHORIZED:
+            echo = answers[0].option(ECHO)
+            assert echo is not None
+            self.send(self.protect(POST, [path], payload, options=[(ECHO, echo)]))
+            answers = self.responses()
+        return answers
+
+
+def plain(
+    shell: Shell, code: int, path: list[str], payload: bytes = b"", cable: bool = False
+) -> tuple[int, bytes]:
+    """Send a request in plain text and return the answer's code and payload; (0, b"") if none."""
+    options = [(URI_PATH, segment.encode()) for segment in path]
+    request = Message(CON, code, 7, b"t", options, payload)
+    shell.receive_datagram(message.encode(request), "stranger", cable)
+    mine = [data for data, peer in shell.datagrams if peer == "stranger"]
+    shell.datagrams = [pair for pair in shell.datagrams if pair[1] != "stranger"]
+    if not mine:
+        return 0, b""
+    answer = message.decode(mine[-1])
+    return answer.code, answer.payload
+
+
+__all__ = ["NON", "Host", "Response", "plain"]
