@@ -29,8 +29,6 @@ MAP = const(5)
 SIMPLE = const(7)
 
 MAX_NESTING = const(8)
-MAX_FLOAT32 = 3.4028234663852886e38
-INFINITIES = (float("inf"), float("-inf"))
 FLOAT_FORMATS = {2: ">e", 4: ">f", 8: ">d"}
 SIMPLE_VALUES = (False, True, None)
 KEY_TYPES = (int, bytes, str)
@@ -135,8 +133,10 @@ def append_float(buffer: bytearray, value: float) -> None:
         buffer.extend(b"\xf9\x7e\x00")
         return
     single = b""
-    if -MAX_FLOAT32 <= value <= MAX_FLOAT32 or value in INFINITIES:  # else struct may raise
+    try:
         single = pack(">f", value)
+    except OverflowError:  # CPython's; MicroPython packs infinity
+        pass
     if not single or unpack(">f", single)[0] != value:
         buffer.append(0xFB)
         buffer.extend(pack(">d", value))
