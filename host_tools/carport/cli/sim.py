@@ -134,7 +134,8 @@ def list_faults(ask: Ask, as_json: bool) -> None:
         click.echo(f"{'*' if has else ' '} {fault.name:<16} {fault.summary}")
         if fault.places:
             click.echo(f"  {'':<16} {' '.join(fault.places)}")
-    click.echo("\n".join(["", "The car has:", *map(_place, active)] if active else []))
+    if active:
+        click.echo("The car has: " + ", ".join(map(_place, active)))
 
 
 @fault_group.command("clear")

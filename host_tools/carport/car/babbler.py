@@ -1,0 +1,40 @@
+"""A broken node that sends on the gateway's own ID, in bursts that collide with its commands.
+
+Ten frames each 10 ms take about a fifth of a bus of 500 kbit/s. It is a node of its own, with its
+own place on the bus, so that the errors it makes drive it and the gateway to bus-off, not the car.
+"""
+
+import can
+
+from carport.car.ecu import BODY_BUS
+
+ARBITRATION_ID = 0x200
+
+_PERIOD_S = 0.01
+_BURST = 10
+
+
+class Babbler:
+    """Sends while it is on."""
+
+    def __init__(self) -> None:
+        self.is_on = False
+        self._due_s = 0.0
+
+    def next_s(self) -> float | None:
+        """Return when the next burst is due, None while it is off."""
+        return self._due_s if self.is_on else None
+
+    def step(self, now_s: float) -> list[can.Message]:
+        """Return the burst that is due, without a right checksum or a command in it."""
+        if not self.is_on or now_s < self._due_s:
+            return []
+        self._due_s = now_s + _PERIOD_S
+        return [
+            can.Message(
+                arbitration_id=ARBITRATION_ID,
+                is_extended_id=False,
+                data=bytes(8),
+                channel=BODY_BUS,
+            )
+        ] * _BURST

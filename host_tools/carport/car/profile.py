@@ -1,0 +1,124 @@
+"""What the car has in common with the gateway: the frames of the DBC, and their VSS names."""
+
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cantools.database
+from cantools.database.can import Database, Message, Signal
+from cantools.database.namedsignalvalue import NamedSignalValue
+
+from carport.errors import UsageError
+
+SignalValue = str | float
+"""A signal's physical value, or the name that the DBC's value table gives it."""
+VssValue = bool | float | str | None
+
+
+class CarError(UsageError):
+    """What was asked of the simulated car does not exist, or cannot be so."""
+
+
+@dataclass(frozen=True)
+class VssName:
+    """A VSS path and the signal behind it; `names` pairs the DBC's names with VSS values."""
+
+    path: str
+    datatype: str
+    signal: str
+    names: tuple[tuple[str, VssValue], ...]
+
+    def from_signal(self, value: SignalValue) -> VssValue:
+        """Return the VSS value, None where VSS has no word for it."""
+        if self.names:
+            return dict(self.names).get(str(value))
+        if isinstance(value, str):
+            return None
+        if self.datatype == "boolean":
+            return bool(value)
+        return value if self.datatype == "float" else round(value)
+
+    def to_signal(self, value: object) -> SignalValue:
+        """Return the signal's value.
+
+        Raises:
+            CarError: the value is of another type, not one of those possible, or ambiguous.
+        """
+        is_boolean = isinstance(value, bool)
+        if self.names:
+            found = [
+                name
+                for name, each in self.names
+                if each == value and isinstance(each, bool) == is_boolean
+            ]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                could_be = f"{self.path}={_text(value)} could be any of {', '.join(found)}"
+                raise CarError(f"{could_be}: set the path that says which")
+            possible = " or ".join(_text(each) for _, each in self.names)
+            raise CarError(f"{self.path} takes {possible}, not {_text(value)}")
+        if is_boolean != (self.datatype == "boolean") or not isinstance(value, int | float):
+            wanted = "true or false" if self.datatype == "boolean" else "a number"
+            raise CarError(f"{self.path} takes {wanted}, not {_text(value)}")
+        return int(value) if is_boolean else value
+
+
+class Profile:
+    """The DBC and the VSS mapping of a profile's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        files = tomllib.loads((folder / "profile.toml").read_text())
+        (dbc,) = {bus["dbc"] for bus in files["buses"]}
+        database = cantools.database.load_file(folder / dbc)
+        if not isinstance(database, Database):
+            raise CarError(f"{dbc} does not describe a CAN bus: give a DBC file")
+        self._database = database
+        self._messages = {
+            signal.name: message for message in database.messages for signal in message.signals
+        }
+        mapping = json.loads((folder / files["vss"]).read_text())
+        self.vss = {path: _vss_name(path, entry) for path, entry in mapping.items()}
+
+    def message(self, name: str) -> Message:
+        """Return the DBC's description of a message."""
+        return self._database.get_message_by_name(name)
+
+    def signal(self, name: str) -> Signal:
+        """Return the DBC's description of a signal."""
+        return self._messages[name].get_signal_by_name(name)
+
+    def sender(self, signal: str) -> str:
+        """Return the node that sends the signal."""
+        return self._messages[signal].senders[0]
+
+
+def decode(message: Message, data: bytes) -> dict[str, SignalValue]:
+    """Return a message's signals, by name where the DBC has one for the value."""
+    decoded = message.decode(data)
+    assert isinstance(decoded, dict)  # only container messages decode to anything else
+    return {
+        name: value.name if isinstance(value, NamedSignalValue) else _plain(value)
+        for name, value in decoded.items()
+    }
+
+
+def _plain(value: Any) -> SignalValue:
+    return value if isinstance(value, str | int | float) else float(value)
+
+
+def _vss_name(path: str, entry: dict[str, Any]) -> VssName:
+    source = entry["dbc2vss"]
+    pairs = source.get("transform", {}).get("mapping", [])
+    return VssName(
+        path,
+        entry["datatype"],
+        source["signal"],
+        tuple((each["from"], each["to"]) for each in pairs),
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
