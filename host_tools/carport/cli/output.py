@@ -46,10 +46,8 @@ def duration(ms: int) -> str:
     return f"{seconds / 86400:.0f} days"
 
 
-def value_text(value: bool | int | float | str | None, unit: str | None = None) -> str:
+def value_text(value: bool | int | float | str, unit: str | None = None) -> str:
     """Return a signal's value as people read it."""
-    if value is None:
-        return "unknown"
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = f"{value:g}" if isinstance(value, float) else str(value)

@@ -54,6 +54,8 @@ def pair(
     """
     if role is not None and folder is None:
         raise UsageError("--role goes with --context: add the folder for the new key")
+    if principal is not None and role is None:
+        raise UsageError("--principal names somebody new: add their --role")
     gateway = _known(options, name) if folder is not None and not is_replacing else None
     paired: dict[str, Any] = {}
     if gateway is None:
@@ -100,7 +102,7 @@ def _pair(
         where = gateway.addresses[0] if gateway.addresses else "not found on the network"
         click.echo(f"Paired with {gateway.name} ({system.car}), you are its owner.")
         click.echo(f"  cable {gateway.serial_port}, network {where}")
-    return gateway, {"car": system.car, "profile": system.profile, "role": "owner"}
+    return gateway, {"car": system.car, "profile": system.profile}
 
 
 def _choose(ports: list[str]) -> str:

@@ -35,10 +35,14 @@ def signals(options: Options, paths: tuple[str, ...]) -> None:
       carport signals --json | jq '."Vehicle.Speed".value'
     """
     found = options.run(lambda client: client.signals(paths))
+    missing = [path for path in paths if path not in found]
     if options.as_json:
-        print_json({path: signal.as_json() for path, signal in found.items()})
+        unknown = {path: {"value": None, "age_ms": None} for path in missing}
+        print_json({path: signal.as_json() for path, signal in found.items()} | unknown)
     else:
         _print_table(found)
+        for path in missing:
+            click.echo(f"{path} was never received")
 
 
 def _print_table(signals: "Signals") -> None:
@@ -50,6 +54,5 @@ def _print_table(signals: "Signals") -> None:
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("age", justify="right", style="dim", no_wrap=True)
     for path, signal in sorted(signals.items()):
-        age = "never" if signal.age_ms is None else duration(signal.age_ms)
-        table.add_row(path, value_text(signal.value, signal.unit), age)
+        table.add_row(path, value_text(signal.value, signal.unit), duration(signal.age_ms))
     Console().print(table)

@@ -1,7 +1,7 @@
 """The car in a few rows: what its owner wants to see of the signals, with their ages."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from carport.cli.output import duration, value_text
 
@@ -17,11 +17,11 @@ _DRIVE = "Vehicle.Powertrain"
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the summary; age_ms is that of the oldest signal in it, None if one has none."""
+    """One line of the summary; age_ms is that of the oldest signal in it."""
 
     label: str
     text: str
-    age_ms: int | None
+    age_ms: int
 
 
 def summarise(signals: "Signals") -> list[Row]:
@@ -55,8 +55,7 @@ def summary_table(signals: "Signals") -> "Table":
     table.add_column()
     table.add_column(justify="right", style="dim")
     for row in summarise(signals):
-        age = "never received" if row.age_ms is None else f"{duration(row.age_ms)} ago"
-        table.add_row(row.label, row.text, age)
+        table.add_row(row.label, row.text, f"{duration(row.age_ms)} ago")
     return table
 
 
@@ -71,8 +70,7 @@ def _flag(signals: "Signals", label: str, path: str, if_true: str, if_false: str
     signal = signals.get(path)
     if signal is None:
         return None
-    words: dict[Any, str] = {True: if_true, False: if_false}
-    return Row(label, words.get(signal.value, "unknown"), signal.age_ms)
+    return Row(label, if_true if signal.value else if_false, signal.age_ms)
 
 
 def _parts(signals: "Signals", label: str, suffix: str, if_true: str, if_false: str) -> Row | None:
@@ -82,8 +80,8 @@ def _parts(signals: "Signals", label: str, suffix: str, if_true: str, if_false: 
         return None
     names: dict[str, list[str]] = {}
     for path, signal in sorted(parts.items()):
-        words: dict[Any, str] = {True: if_true, False: if_false}
-        names.setdefault(words.get(signal.value, "unknown"), []).append(_part_name(path, suffix))
+        word = if_true if signal.value else if_false
+        names.setdefault(word, []).append(_part_name(path, suffix))
     if len(names) == 1:
         text = f"all {next(iter(names))}"
     else:
@@ -113,7 +111,5 @@ def _part_name(path: str, suffix: str) -> str:
     return " ".join(reversed(words[2:])).lower() if words[-1] != words[2] else words[-1].lower()
 
 
-def _oldest(signals: "list[Signal]") -> int | None:
-    ages = [signal.age_ms for signal in signals]
-    known = [age for age in ages if age is not None]
-    return max(known) if len(known) == len(ages) else None
+def _oldest(signals: "list[Signal]") -> int:
+    return max(signal.age_ms for signal in signals)

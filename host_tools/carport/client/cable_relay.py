@@ -8,7 +8,7 @@ lost: CoAP sends it again.
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import serial
 
@@ -40,13 +40,14 @@ class CableRelay(asyncio.DatagramProtocol):
         """Close both ends."""
         self._is_closing = True
         self._transport.close()
+        if hasattr(self._port, "cancel_read"):  # not where the port is a socket
+            self._port.cancel_read()
         await asyncio.to_thread(self._reader.join)
         self._port.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The UDP socket is there: begin to read from the cable."""
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
         self._reader.start()
 
     def datagram_received(self, data: bytes, addr: Address) -> None:

@@ -260,7 +260,7 @@ def _successful(response: aiocoap.Message) -> aiocoap.Message:
     """Return the response if it is a success, else raise what its code and text say."""
     if response.code.is_successful():
         return response
-    text = response.payload.decode(errors="replace") or str(response.code)
+    text = response.payload.decode(errors="replace") or "it gives no reason"
     if response.code in (aiocoap.UNAUTHORIZED, aiocoap.FORBIDDEN):
         raise NotAuthorisedError(f"your key may not do this ({text}): ask the gateway's owner")
     if response.code in (aiocoap.BAD_REQUEST, aiocoap.NOT_FOUND):

@@ -1,6 +1,11 @@
-"""The emulators that run on this machine, as they announce themselves."""
+"""The emulators that run on this machine, as they announce themselves in the runtime folder."""
 
+import json
+import os
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from carport import paths
 
 
 @dataclass(frozen=True)
@@ -13,4 +18,12 @@ class Emulator:
 
 def running_emulators() -> list[Emulator]:
     """Return all that run now."""
-    return []
+    emulators = []
+    for path in sorted(paths.runtime_dir().glob("*.json")):
+        try:
+            entry = json.loads(path.read_text(encoding="utf-8"))
+            os.kill(entry["pid"], 0)
+            emulators.append(Emulator(urlsplit(entry["coap"]).netloc, entry["serial"]))
+        except (OSError, ValueError, LookupError, TypeError):  # it has ended, or is none
+            continue
+    return emulators

@@ -14,16 +14,15 @@ State = Literal[
 
 @dataclass(frozen=True)
 class Frame:
-    """A CAN frame that confirmed something; at_ms counts from the command's arrival.
+    """A CAN frame that shows what the car did; id is its arbitration id.
 
-    id is the arbitration id, shows the VSS paths that it confirmed.
+    at_ms: when it was received, from the command's arrival.
     """
 
     bus: str
     id: int
     data: bytes
     at_ms: int
-    shows: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def decode_receipt(payload: bytes) -> Receipt:
 def _decode_evidence(item: Any) -> Frame | str:
     if isinstance(item, str):
         return item
-    return Frame(item["bus"], item["id"], item["data"], item["at_ms"], tuple(item["shows"]))
+    return Frame(item["bus"], item["id"], item["data"], item["at_ms"])
 
 
 def _evidence_as_json(item: Frame | str) -> Any:
@@ -101,5 +100,4 @@ def _evidence_as_json(item: Frame | str) -> Any:
         "id": item.id,
         "data": item.data.hex(),
         "at_ms": item.at_ms,
-        "shows": list(item.shows),
     }

@@ -23,6 +23,9 @@ _CLAIM_RETRY_S = 0.05
 _SILENCE_S = 30.0
 _POLL_S = 1.0
 
+# The plain answer to a datagram that was seen before. Source: RFC 8613 section 7.4.
+_REPLAY = b"Replay detected"
+
 
 class Session:
     """A claimed context and a CoAP client that uses it; address is where requests go now."""
@@ -177,8 +180,8 @@ async def _first_answer(
         if error is None:
             return request, future.result()
         if isinstance(error, oscore.NotAProtectedMessage):
-            if error.plain_message.code is aiocoap.SERVICE_UNAVAILABLE:
-                return request, error.plain_message
+            if error.plain_message.payload == _REPLAY:
+                continue
             raise NotAuthorisedError(
                 "the gateway does not know our key: pair again with `carport pair --replace`"
             ) from error
@@ -191,9 +194,8 @@ async def _first_answer(
 
 def _pause_before_retry(response: aiocoap.Message) -> float | None:
     """Return how long to wait before asking again, or None if this answer is final."""
-    if response.code is aiocoap.SERVICE_UNAVAILABLE:
-        max_age = response.opt.max_age
-        return 1.0 if max_age is None else float(max_age)
+    if response.code is aiocoap.SERVICE_UNAVAILABLE and response.opt.max_age is not None:
+        return float(response.opt.max_age)
     if response.code is aiocoap.UNAUTHORIZED and response.opt.echo is not None:
         return 0.0  # a second challenge: the first one had expired under way
     return None

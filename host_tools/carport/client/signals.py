@@ -11,9 +11,7 @@ from carport.errors import CarportError
 _BASE_NAME = -2
 _NAME = 0
 _UNIT = 1
-_VALUE = 2
-_STRING_VALUE = 3
-_BOOLEAN_VALUE = 4
+_VALUES = (2, 3, 4)  # a number, a string, a boolean
 _TIME = 6
 
 Value = bool | int | float | str
@@ -21,13 +19,10 @@ Value = bool | int | float | str
 
 @dataclass(frozen=True)
 class Signal:
-    """One signal; value is None where it is not known: never received, stale, not available.
+    """The last value of a signal, and how long before the answer the car sent it."""
 
-    age_ms tells how long before the answer it was received; None if it never was.
-    """
-
-    value: Value | None
-    age_ms: int | None
+    value: Value
+    age_ms: int
     unit: str | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -42,7 +37,7 @@ Signals = dict[str, Signal]
 
 
 def decode_signals(payload: bytes) -> Signals:
-    """Return the signals of a SenML pack.
+    """Return the signals of a SenML pack; those that the car never sent are not in it.
 
     Raises:
         CarportError: it is not as gateway/carport.cddl says.
@@ -52,11 +47,10 @@ def decode_signals(payload: bytes) -> Signals:
     try:
         for record in cbor2.loads(payload):
             base = record.get(_BASE_NAME, base)
-            value = record.get(_VALUE, record.get(_STRING_VALUE, record.get(_BOOLEAN_VALUE)))
-            time = record.get(_TIME)
-            age_ms = None if time is None else round(-time * 1000)
+            (value,) = (record[label] for label in _VALUES if label in record)
+            age_ms = round(-record[_TIME] * 1000)
             signals[base + record[_NAME]] = Signal(value, age_ms, record.get(_UNIT))
-    except (cbor2.CBORDecodeError, LookupError, TypeError, AttributeError) as error:
+    except (cbor2.CBORDecodeError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise CarportError(
             "the gateway's signals cannot be read: update the board and this program together"
         ) from error

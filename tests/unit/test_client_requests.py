@@ -1,0 +1,338 @@
+"""Requests over the LAN and the cable, and the truth about commands that are hard to come by."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+import aiocoap
+import cbor2
+import pytest
+
+from carport.client import Client, session
+from carport.client.known_gateways import KnownGateway, find_gateway
+from carport.client.route import Via
+from carport.errors import (
+    CarportError,
+    NoAnswerError,
+    NotAuthorisedError,
+    NotConfirmedError,
+    RefusedError,
+    UsageError,
+)
+from tests.fake_gateway import Cable, FakeGateway, receipt
+
+
+def run(
+    gateway: KnownGateway,
+    work: Callable[[Client], Coroutine[Any, Any, Any]],
+    *,
+    via: Via = "lan",
+    timeout_s: float = 5.0,
+    port: str | None = None,
+) -> Any:
+    async def connected() -> Any:
+        async with Client(gateway, via=via, timeout_s=timeout_s, port=port) as client:
+            return await work(client)
+
+    return asyncio.run(connected())
+
+
+@pytest.mark.parametrize("via", ["lan", "serial"])
+def test_a_command_returns_once_the_car_has_confirmed_it(
+    paired: KnownGateway, fake_gateway: FakeGateway, via: Via
+) -> None:
+    confirmed = run(paired, lambda client: client.lock(), via=via)
+
+    assert confirmed.state == "confirmed"
+    assert [command["command"] for command in fake_gateway.commands] == ["lock"]
+    assert 0 < fake_gateway.commands[0]["lifetime_ms"] <= 5000
+
+
+def test_climate_sends_its_arguments(paired: KnownGateway, fake_gateway: FakeGateway) -> None:
+    run(paired, lambda client: client.climate(on=True, driver_temperature=21.5))
+
+    assert fake_gateway.commands[0]["arguments"] == {"on": True, "driver_temperature": 21.5}
+
+
+def test_each_command_has_an_id_of_its_own(
+    paired: KnownGateway, fake_gateway: FakeGateway
+) -> None:
+    async def several(client: Client) -> None:
+        await asyncio.gather(client.lock(), client.unlock(), client.lock())
+
+    run(paired, several)
+    run(paired, lambda client: client.lock())
+
+    assert [command["id"] for command in fake_gateway.commands] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        ("refused", RefusedError),
+        ("unconfirmed", NotConfirmedError),
+        ("expired", NotConfirmedError),
+        ("indeterminate", NotConfirmedError),
+    ],
+)
+def test_a_command_that_is_not_confirmed_raises_with_its_receipt(
+    paired: KnownGateway, fake_gateway: FakeGateway, state: str, error: type[CarportError]
+) -> None:
+    fake_gateway.script = lambda command: receipt(command, state, reason="so it is")
+
+    with pytest.raises(error, match="so it is") as raised:
+        run(paired, lambda client: client.unlock())
+    assert raised.value.receipt is not None
+    assert raised.value.receipt.state == state
+
+
+def test_success_is_the_receipts_word_and_not_the_codes(
+    paired: KnownGateway, fake_gateway: FakeGateway
+) -> None:
+    def lie(command: dict[str, Any]) -> aiocoap.Message:
+        answer = receipt(command, "unconfirmed")
+        answer.code = aiocoap.CHANGED
+        return answer
+
+    fake_gateway.script = lie
+    with pytest.raises(NotConfirmedError):
+        run(paired, lambda client: client.lock())
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (aiocoap.BAD_REQUEST, UsageError),
+        (aiocoap.UNAUTHORIZED, NotAuthorisedError),
+        (aiocoap.FORBIDDEN, NotAuthorisedError),
+        (aiocoap.CONFLICT, CarportError),
+        (aiocoap.INTERNAL_SERVER_ERROR, CarportError),
+    ],
+)
+def test_a_code_without_a_receipt_raises_with_its_text(
+    paired: KnownGateway, fake_gateway: FakeGateway, code: Any, error: type[CarportError]
+) -> None:
+    fake_gateway.script = lambda command: aiocoap.Message(code=code, payload=b"because")
+
+    with pytest.raises(error, match="because") as raised:
+        run(paired, lambda client: client.lock())
+    assert type(raised.value) is error
+
+
+def test_a_lost_answer_is_asked_for_again_with_the_same_id(
+    paired: KnownGateway, fake_gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_ASK_AGAIN_S", 0.3)
+    answers = iter([lambda command: None, receipt])
+    fake_gateway.script = lambda command: next(answers)(command)
+
+    assert run(paired, lambda client: client.lock()).state == "confirmed"
+    first, second = fake_gateway.commands
+    assert first == second
+
+
+def test_a_late_answer_to_the_first_request_counts_too(
+    paired: KnownGateway, fake_gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_ASK_AGAIN_S", 0.3)
+    second_came = asyncio.Event()
+
+    async def first(command: dict[str, Any]) -> aiocoap.Message:
+        await second_came.wait()
+        return receipt(command)
+
+    async def second(command: dict[str, Any]) -> None:
+        second_came.set()
+
+    answers = iter([first, second])
+    fake_gateway.script = lambda command: next(answers)(command)
+
+    assert run(paired, lambda client: client.lock()).state == "confirmed"
+
+
+def test_no_answer_says_until_when_it_may_still_happen(
+    paired: KnownGateway, fake_gateway: FakeGateway
+) -> None:
+    fake_gateway.script = lambda command: None
+
+    with pytest.raises(NoAnswerError, match=r"may still happen until \d\d:\d\d:\d\d"):
+        run(paired, lambda client: client.lock(), timeout_s=0.5)
+
+
+def test_where_nobody_is_nothing_is_sent(paired: KnownGateway, fake_gateway: FakeGateway) -> None:
+    gone = replace(paired, addresses=["127.0.0.1:9"])
+
+    with pytest.raises(NoAnswerError, match="nothing was sent"):
+        run(gone, lambda client: client.lock(), timeout_s=0.5)
+    assert fake_gateway.commands == []
+
+
+def test_a_busy_gateway_is_asked_again_after_max_age(
+    paired: KnownGateway, fake_gateway: FakeGateway
+) -> None:
+    busy = aiocoap.Message(code=aiocoap.SERVICE_UNAVAILABLE, max_age=0)
+    answers = iter([lambda command: busy, receipt])
+    fake_gateway.script = lambda command: next(answers)(command)
+
+    assert run(paired, lambda client: client.lock()).state == "confirmed"
+    assert len(fake_gateway.commands) == 2
+
+
+def test_a_gateway_that_stays_busy_is_no_answer(
+    paired: KnownGateway, fake_gateway: FakeGateway
+) -> None:
+    fake_gateway.script = lambda command: aiocoap.Message(
+        code=aiocoap.SERVICE_UNAVAILABLE, max_age=60
+    )
+    with pytest.raises(NoAnswerError):
+        run(paired, lambda client: client.lock(), timeout_s=0.5)
+
+
+def test_a_second_challenge_is_met_too(paired: KnownGateway, fake_gateway: FakeGateway) -> None:
+    """aiocoap answers one 4.01 with Echo by itself; where that Echo was too old, a second comes."""
+
+    def challenge(command: dict[str, Any]) -> aiocoap.Message:
+        return aiocoap.Message(code=aiocoap.UNAUTHORIZED, echo=b"prove it")
+
+    answers = iter([challenge, challenge, receipt])
+    fake_gateway.script = lambda command: next(answers)(command)
+
+    assert run(paired, lambda client: client.lock()).state == "confirmed"
+    assert len({cbor2.dumps(command) for command in fake_gateway.commands}) == 1
+
+
+def test_a_gateway_that_has_forgotten_the_key_is_not_authorised(
+    paired: KnownGateway, fake_gateway: FakeGateway
+) -> None:
+    fake_gateway.forget_keys()
+
+    with pytest.raises(NotAuthorisedError, match="pair again"):
+        run(paired, lambda client: client.lock())
+
+
+def test_signals_all_and_by_path(paired: KnownGateway, fake_gateway: FakeGateway) -> None:
+    fake_gateway.values = {"Speed": 3.5, "Cabin.HVAC.IsOn": True}
+
+    every = run(paired, lambda client: client.signals())
+    one = run(paired, lambda client: client.signals(["Vehicle.Speed"]))
+
+    assert {path: signal.value for path, signal in every.items()} == {
+        "Vehicle.Speed": 3.5,
+        "Vehicle.Cabin.HVAC.IsOn": True,
+    }
+    assert list(one) == ["Vehicle.Speed"]
+
+
+def test_many_signals_come_in_blocks(paired: KnownGateway, fake_gateway: FakeGateway) -> None:
+    fake_gateway.values = {f"Cabin.Door.Row{row}.DriverSide.IsLocked": True for row in range(60)}
+
+    assert len(run(paired, lambda client: client.signals())) == 60
+
+
+@pytest.mark.parametrize("via", ["lan", "serial"])
+def test_watch_tells_changes(paired: KnownGateway, fake_gateway: FakeGateway, via: Via) -> None:
+    async def watch(client: Client) -> list[Any]:
+        seen = []
+        async for signals in client.watch():
+            seen.append(signals["Vehicle.Speed"].value)
+            if len(seen) == 3:
+                break
+            fake_gateway.change(Speed=float(len(seen)))
+        return seen
+
+    assert run(paired, watch, via=via) == [0.0, 1.0, 2.0]
+
+
+def test_watch_and_commands_go_together(paired: KnownGateway, fake_gateway: FakeGateway) -> None:
+    async def work(client: Client) -> None:
+        watching = client.watch()
+        await anext(watching)
+        await client.lock()
+        fake_gateway.change(Speed=1.0)
+        assert (await anext(watching))["Vehicle.Speed"].value == 1.0
+        await watching.aclose()
+
+    run(paired, work)
+
+
+def test_a_silent_observation_is_asked_for_anew(
+    paired: KnownGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_SILENCE_S", 0.1)
+
+    async def watch(client: Client) -> int:
+        watching = client.watch()
+        count = len([await anext(watching) for _ in range(3)])
+        await watching.aclose()
+        return count
+
+    assert run(paired, watch) == 3
+
+
+def test_automatically_the_lan_is_taken_where_it_answers(paired: KnownGateway) -> None:
+    async def where(client: Client) -> str | None:
+        await client.signals()
+        assert client.route is not None
+        return client.route.port
+
+    assert run(paired, where, via="auto") is None
+
+
+def test_a_given_port_is_used_and_remembered(paired: KnownGateway, cable: Cable) -> None:
+    unknown = replace(paired, addresses=[], serial_port=None)
+    unknown.save()
+
+    async def where(client: Client) -> str | None:
+        await client.signals()
+        assert client.route is not None
+        return client.route.port
+
+    assert run(unknown, where, via="auto", port=cable.port) == cable.port
+    assert find_gateway(paired.name).serial_port == cable.port
+
+
+def test_a_client_finds_its_way_again(paired: KnownGateway, fake_gateway: FakeGateway) -> None:
+    async def work(client: Client) -> str:
+        script, fake_gateway.script = fake_gateway.script, lambda command: None
+        with pytest.raises(NoAnswerError):
+            await client.lock()
+        fake_gateway.script = script
+        confirmed = await client.lock()
+        return str(confirmed.state)
+
+    assert run(paired, work, timeout_s=1.0) == "confirmed"
+
+
+def test_the_last_free_context_makes_another(
+    paired: KnownGateway, fake_gateway: FakeGateway
+) -> None:
+    def contexts() -> int:
+        return len(list(paired.folder.glob("contexts/*/settings.json")))
+
+    async def both(client: Client) -> None:
+        await client.signals()
+        async with Client(paired, via="lan", timeout_s=5) as another:
+            await another.signals()
+
+    before = contexts()
+    run(paired, both)
+    assert contexts() == before + 1 == fake_gateway.keys
+    run(paired, both)
+    assert contexts() == before + 1
+
+
+def test_where_no_more_keys_are_to_be_had_clients_take_turns(
+    paired: KnownGateway, fake_gateway: FakeGateway
+) -> None:
+    fake_gateway.key_limit = fake_gateway.keys
+
+    async def one() -> None:
+        async with Client(paired, via="lan", timeout_s=5) as client:
+            await client.lock()
+
+    async def many() -> None:
+        await asyncio.gather(*(one() for _ in range(5)))
+
+    asyncio.run(many())
+    assert len(fake_gateway.commands) == 5
