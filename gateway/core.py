@@ -62,7 +62,6 @@ class Gateway:
         self._name = name
         self._platform = platform
         self._started_ms = now_ms
-        self._bus_states = [0 for _ in profile["buses"]]
         self._logs: list[str] = []
         self._waiting: list[tuple[Receipt, Request]] = []
         self._records = Records(records)
@@ -116,7 +115,6 @@ class Gateway:
 
     def bus_state(self, bus: int, state: int, now_ms: int) -> None:
         """Take note of a controller's state, one of machine.CAN's STATE_*."""
-        self._bus_states[bus] = state
         self._engine.bus_state(bus, state, now_ms)
         self._settle(now_ms)
 
@@ -204,7 +202,7 @@ class Gateway:
             "uptime_ms": now_ms - self._started_ms,
             "counters": counters,
             "can": [
-                {"bus": bus[0], "state": _STATES[self._bus_states[index]]}
+                {"bus": bus[0], "state": _STATES[self._engine.bus_states[index]]}
                 for index, bus in enumerate(self._profile["buses"])
             ],
             "platform": self._platform(),

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from gateway.vehicle.receipts import Receipts
     from gateway.vehicle.state import VehicleState
 
-STATE_ACTIVE = 1  # machine.CAN's, as in its documentation
+STATE_STOPPED = 0  # machine.CAN's, as in its documentation
+STATE_ACTIVE = 1
 STATE_BUS_OFF = 4
 FLAG_EXT_ID = 2
 
@@ -126,8 +127,8 @@ class CommandEngine:
         self._store = store
         self._transmitter = Transmitter(profile)
         self._queues: dict[str, list[Command]] = {}
-        self._bus_states = [STATE_ACTIVE for _ in profile["buses"]]
         self._limits: dict[str, int] = {}  # command -> when its limit argument is undone
+        self.bus_states = [STATE_STOPPED for _ in profile["buses"]]
         self.is_active = False
         self.frames: list[Transmission] = []
         self.cancels: list[Transmission] = []
@@ -203,7 +204,7 @@ class CommandEngine:
 
     def bus_state(self, bus: int, state: int, now_ms: int) -> None:
         """Take note of a controller's state; bus-off ends the bus's commands."""
-        self._bus_states[bus] = state
+        self.bus_states[bus] = state
         if state != STATE_BUS_OFF:
             return
         for command in self._under_way():
@@ -289,9 +290,10 @@ class CommandEngine:
         if now_ms < command.check_until_ms:
             command.keeps_awake = command.keeps_awake or is_silent
             return False
-        if is_silent and silence_allowed and self._bus_states[bus] == STATE_ACTIVE:
-            if "bus silent" not in command.receipt.evidence:
-                command.receipt.evidence.append("bus silent")
+        if is_silent and silence_allowed and self.bus_states[bus] == STATE_ACTIVE:
+            if not command.receipt.evidence:
+                note = {"bus": self._state.bus_name(bus), "note": "bus silent"}
+                command.receipt.evidence.append(note)
             return True
         self._refuse(command, reason, now_ms)
         return False

@@ -44,7 +44,7 @@ class Receipt:
 
     Attributes:
         kid: the context it came from; b"" for the gateway's own.
-        evidence: frames of the car as dicts, or words.
+        evidence: frames of the car, or notes, as `carport.cddl` has them.
         change: the number of the record change that must be durable before anybody is told.
         has_intent: whether the intent was stored.
     """

@@ -6,7 +6,6 @@ from typing import Any
 import cantools
 
 from gateway.can.crc8 import TABLE, start_of_frame
-
 from tests.models.shell import PROFILES, Shell
 
 CLOSED = {
@@ -41,7 +40,7 @@ class Car:
         self.shell = shell
         self.counters: dict[str, int] = {}
         self.signals: dict[str, dict[str, Any]] = {
-            "BODY_DoorStatus": {**CLOSED, **{lock: 0 for lock in LOCKS}},
+            "BODY_DoorStatus": {**CLOSED, **dict.fromkeys(LOCKS, 0)},
             "CLIM_Status": {
                 "Power": 0,
                 "AirConditioningActive": 0,

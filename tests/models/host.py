@@ -1,5 +1,6 @@
 """A host as a model: pairs, protects requests and reads the answers, one datagram at a time."""
 
+import itertools
 import os
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,15 +10,17 @@ from gateway.coap import message
 from gateway.coap.message import Message
 from gateway.coap.numbers import (
     ACK,
+    BLOCK2,
+    CBOR,
     CON,
     CONTENT_FORMAT,
     ECHO,
     EMPTY,
     GET,
-    NON,
     OBSERVE,
     OSCORE,
     POST,
+    SENML_CBOR,
     UNAUTHORIZED,
     URI_PATH,
 )
@@ -26,9 +29,11 @@ from gateway.oscore.context import Context
 from gateway.oscore.replay_window import ReplayWindow
 from gateway.oscore.sender_sequence import SenderSequence
 from gateway.vault.keys import master_secret
-
 from tests.aes import AES
+from tests.models import payloads
 from tests.models.shell import Shell
+
+MESSAGE_IDS = itertools.count()
 
 
 @dataclass
@@ -59,7 +64,6 @@ class Host:
     on_cable: bool = False
     next_message_id: int = 0
     next_id: int = 1
-    echo: bytes = b""
     sent: dict[bytes, SentRequest] = field(default_factory=dict)
 
     @classmethod
@@ -145,7 +149,11 @@ class Host:
         code, options, payload = unprotect_response(
             self.context, self.sent[outer.token], value, outer.payload
         )
-        return Response(kind, message_id, code, options, payload)
+        response = Response(kind, message_id, code, options, payload)
+        is_whole = response.option(BLOCK2) is None
+        if is_whole and response.option(CONTENT_FORMAT) in (bytes((CBOR,)), bytes((SENML_CBOR,))):
+            payloads.check(payload)
+        return response
 
     def send(self, data: bytes) -> None:
         self.shell.receive_datagram(data, self.peer, self.on_cable)
@@ -161,12 +169,18 @@ class Host:
         response = self.responses()[-1]
         echo = response.option(ECHO)
         if response.code == UNAUTHORIZED and echo is not None:
-            self.echo = echo
             options = [*more.pop("options", []), (ECHO, echo)]
             self.send(self.protect(code, path, payload, options=options, **more))
             answers = self.responses()
             return answers[-1] if answers else response
         return response
+
+    def challenge(self) -> bytes:
+        """Return a fresh Echo value; the command that asks for it uses up no id."""
+        self.send(self.protect(POST, ["lock"], {"id": self.next_id, "command": "lock"}))
+        echo = self.responses()[-1].option(ECHO)
+        assert echo is not None
+        return echo
 
     def command(self, command: str, **arguments: Any) -> dict[str, Any]:
         """Return the payload of the next command."""
@@ -193,7 +207,7 @@ def plain(
 ) -> tuple[int, bytes]:
     """Send a request in plain text and return the answer's code and payload; (0, b"") if none."""
     options = [(URI_PATH, segment.encode()) for segment in path]
-    request = Message(CON, code, 7, b"t", options, payload)
+    request = Message(CON, code, next(MESSAGE_IDS), b"t", options, payload)
     shell.receive_datagram(message.encode(request), "stranger", cable)
     mine = [data for data, peer in shell.datagrams if peer == "stranger"]
     shell.datagrams = [pair for pair in shell.datagrams if pair[1] != "stranger"]
@@ -201,6 +215,3 @@ def plain(
         return 0, b""
     answer = message.decode(mine[-1])
     return answer.code, answer.payload
-
-
-__all__ = ["NON", "Host", "Response", "plain"]

@@ -6,10 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gateway.core import Gateway
-from gateway.vehicle.commands import Transmission
-
 from carport.profile import compile_profile
+from gateway.core import Gateway
+from gateway.vehicle.commands import STATE_ACTIVE, Transmission
 from tests.aes import AES
 
 PROFILES = Path(__file__).resolve().parents[2] / "gateway" / "profiles"
@@ -45,6 +44,7 @@ class Shell:
         self.gateway = Gateway(
             profile(), dict(self.storage), AES, os.urandom, now_ms, "test", dict
         )
+        self.gateway.bus_state(0, STATE_ACTIVE, now_ms)
         self.drain()
 
     def receive_datagram(self, data: bytes, peer: Hashable = "host", cable: bool = False) -> None:
