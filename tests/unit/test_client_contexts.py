@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from carport.client import contexts, private_files
+from carport.client import contexts
 from carport.client.contexts import MAX_CONTEXTS, ContextPool
 from carport.errors import CarportError
 
@@ -86,7 +86,7 @@ def test_a_context_is_added_whole_or_not_at_all(
     def fail(source: object, target: object) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(private_files.os, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="full"):
         pool.add(b"\x01", b"\0", bytes(16))
 
@@ -139,7 +139,7 @@ def test_a_crash_while_an_id_is_written_skips_none_and_repeats_none(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(private_files.os, "replace", crash)
+        patch.setattr(os, "replace", crash)
         with pytest.raises(KeyboardInterrupt):
             context.take_command_id()
 

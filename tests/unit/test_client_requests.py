@@ -190,7 +190,7 @@ def test_a_gateway_that_stays_busy_is_no_answer(
 
 
 def test_a_second_challenge_is_met_too(paired: KnownGateway, fake_gateway: FakeGateway) -> None:
-    """aiocoap answers one 4.01 with Echo by itself; where that Echo was too old, a second comes."""
+    """aiocoap meets the first by itself; if that Echo was too old on arrival, another comes."""
 
     def challenge(command: dict[str, Any]) -> aiocoap.Message:
         return aiocoap.Message(code=aiocoap.UNAUTHORIZED, echo=b"prove it")

@@ -27,7 +27,9 @@ def write_private(path: Path, text: str) -> None:
 
 def make_private_folder(path: Path) -> None:
     """Make the folder at path, and those above it that are missing, mode 0700."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.parent.exists():
+        make_private_folder(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
 
 
 def put_folder(scratch: Path, path: Path, replace: bool = False) -> None:

@@ -1,0 +1,89 @@
+"""Gateways on the network: pings, and discovery by multicast on the loopback interface."""
+
+import asyncio
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from carport.client import lan
+from gateway.coap import message as coap
+from gateway.coap.message import Message
+from gateway.coap.numbers import CONTENT, NON, URI_PATH, URI_QUERY
+from tests.fake_gateway import FakeGateway
+
+LOOPBACK = "lo"
+
+
+@pytest.fixture
+def member(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """A socket in the multicast group, by the loopback interface, at a port of its own."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as joined:
+        joined.bind(("", 0))
+        try:
+            index = socket.if_nametoindex(LOOPBACK)
+            group = socket.inet_aton(lan.ALL_COAP_NODES)
+            request = struct.pack("@4s4si", group, bytes(4), index)
+            joined.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request)
+        except OSError:
+            pytest.skip("this machine has no multicast on its loopback interface")
+        joined.settimeout(5)
+        monkeypatch.setattr(lan, "PORT", joined.getsockname()[1])
+        yield joined
+
+
+def _answer(member: socket.socket, payloads: list[bytes], seen: list[Message]) -> None:
+    """Take one request, and answer it with each of the payloads."""
+    data, sender = member.recvfrom(1500)
+    request = coap.decode(data)
+    seen.append(request)
+    for payload in payloads:
+        answer = Message(NON, CONTENT, request.message_id, request.token, [], payload)
+        member.sendto(coap.encode(answer), sender)
+
+
+def _discover(member: socket.socket, payloads: list[bytes]) -> tuple[list[str], Message]:
+    seen: list[Message] = []
+    answering = threading.Thread(target=_answer, args=[member, payloads, seen])
+    answering.start()
+    found = asyncio.run(lan.discover(0.3, [LOOPBACK]))
+    answering.join()
+    return found, seen[0]
+
+
+def test_discovery_asks_all_coap_nodes_for_gateways(member: socket.socket) -> None:
+    found, request = _discover(member, [b'</system>;rt="carport.gateway";osc'])
+
+    assert [address.rpartition(":")[2] for address in found] == [str(member.getsockname()[1])]
+    assert (request.type, request.options) == (
+        NON,
+        [(URI_PATH, b".well-known"), (URI_PATH, b"core"), (URI_QUERY, b"rt=carport.gateway")],
+    )
+
+
+def test_what_is_no_gateway_is_not_listed(member: socket.socket) -> None:
+    found, _ = _discover(member, [b'</light>;rt="lamp"'])
+
+    assert found == []
+
+
+def test_a_ping_finds_who_answers_first(fake_gateway: FakeGateway) -> None:
+    addresses = ["127.0.0.1:9", fake_gateway.address]
+
+    assert asyncio.run(lan.first_to_answer(addresses, 5)) == fake_gateway.address
+
+
+def test_nobody_answers_in_time() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+
+        assert asyncio.run(lan.first_to_answer([address], 0.1)) is None
+        assert asyncio.run(lan.first_to_answer([], 0.1)) is None
+
+
+def test_addresses_have_the_standard_port_unless_they_say_so() -> None:
+    assert lan.parse_address("192.0.2.7") == ("192.0.2.7", 5683)
+    assert lan.parse_address("192.0.2.7:40001") == ("192.0.2.7", 40001)
