@@ -1,0 +1,1 @@
+"""The board's shell around the core: time, IO and saving."""

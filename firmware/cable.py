@@ -1,0 +1,41 @@
+"""The cable: CoAP messages and log lines in slipmux on a serial port."""
+
+from gateway.slipmux import COAP, Decoder, encode_coap, encode_log
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.ports.unix.uart import UART
+    from gateway.core import Gateway
+
+PEER = "cable"  # the peer of whatever came over it
+
+_READ_BYTES = 256
+
+
+class Cable:
+    """The core's cable, on a serial port with machine.UART's methods and a `stream` to poll."""
+
+    def __init__(self, gateway: "Gateway", uart: "UART") -> None:
+        self.stream = uart.stream
+        self.decoder = Decoder()
+        self._gateway = gateway
+        self._uart = uart
+        self._buffer = bytearray(_READ_BYTES)
+        self._view = memoryview(self._buffer)
+
+    def handle(self, now_ms: int) -> None:
+        """Pass on the messages that the bytes complete which have come, up to a buffer full."""
+        length = self._uart.readinto(self._buffer)
+        if not length:
+            return
+        for kind, content in self.decoder.feed(self._view[:length]):
+            if kind == COAP:
+                self._gateway.receive_datagram(content, PEER, now_ms, True)
+
+    def send(self, datagram: bytes) -> None:
+        """Send a message."""
+        self._uart.write(encode_coap(datagram))
+
+    def log(self, line: str) -> None:
+        """Send a log line."""
+        self._uart.write(encode_log(line))

@@ -1,0 +1,1 @@
+"""What differs between boards and a PC: one folder each, with the same names."""

@@ -1,0 +1,1 @@
+"""The port for a PC: the MicroPython VM of the emulator."""

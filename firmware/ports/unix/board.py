@@ -1,0 +1,123 @@
+"""A PC as the board: the emulator says in a file what there is, and presses the button on stdin.
+
+The settings, a JSON object, are the first line on stdin:
+
+    name       the gateway's name
+    profile    the file of the compiled car
+    flash      the image file of the flash chip
+    coap_port  the UDP port, on the loopback interface
+    serial     the pseudo-terminal that is the serial port
+    can_port   the TCP port of the CAN hub
+
+Each later line is `button MS`: it was pressed for so long. The program ends when stdin does, so
+it never outlives the emulator.
+"""
+
+import gc
+import json
+import os
+import sys
+
+import micropython
+import vfs
+
+from firmware.ports.unix.can import CAN
+from firmware.ports.unix.flash import Flash
+from firmware.ports.unix.uart import UART
+from firmware.udp import ALL_COAP_NODES, COAP_PORT, join_group, open_socket
+from gateway.const import const
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+
+    from gateway.core import Gateway
+
+_LOOPBACK = "127.0.0.1"
+_MOUNT = "/flash"
+_RESET = const(1)
+
+
+class Board:
+    """What the firmware runs on."""
+
+    def __init__(self) -> None:
+        self._settings = json.loads(sys.stdin.readline())
+        self.name: str = self._settings["name"]
+        micropython.kbd_intr(-1)
+
+    def read_profile(self) -> bytes:
+        """Return the compiled car."""
+        with open(self._settings["profile"], "rb") as file:
+            profile: bytes = file.read()
+        return profile
+
+    def mount(self) -> str:
+        """Make the flash ready; return the folder for the records."""
+        flash = Flash(self._settings["flash"])
+        try:
+            vfs.mount(flash, _MOUNT)
+        except OSError:  # erased: this is the first start
+            vfs.VfsLfs2.mkfs(flash)  # type: ignore[arg-type]
+            vfs.mount(flash, _MOUNT)
+        return _MOUNT + "/records"
+
+    def open_udp(self) -> "socket.socket":
+        """Return the socket of the CoAP server."""
+        return open_socket(_LOOPBACK, self._settings["coap_port"])
+
+    def open_discovery(self) -> "socket.socket | None":
+        """Return a socket for what is sent to all CoAP nodes on this PC, None if it has none."""
+        try:
+            opened = open_socket(ALL_COAP_NODES, COAP_PORT)
+            join_group(opened, _LOOPBACK)
+        except OSError:
+            return None
+        return opened
+
+    def open_uart(self) -> "UART | None":
+        """Return the serial port."""
+        return UART(self._settings["serial"])
+
+    def open_can(self, bus: int, bitrate: int) -> CAN:
+        """Return the controller of a bus, as it is after a reset."""
+        return CAN(bus + 1, bitrate, port=self._settings["can_port"])
+
+    def open_button(self, gateway: "Gateway") -> "Button | None":
+        """Return the source of the button's presses."""
+        return Button(gateway)
+
+    def platform(self) -> "dict[str, int | str]":
+        """Return what the board knows of itself."""
+        _, block_bytes, _, _, free_blocks, *_ = os.statvfs(_MOUNT)
+        return {
+            "machine": sys.implementation._machine,
+            "heap_used": gc.mem_alloc(),
+            "heap_free": gc.mem_free(),
+            "storage_free": block_bytes * free_blocks,
+        }
+
+    def log(self, line: str) -> None:
+        """Show a line."""
+        print(line)
+
+    def reset(self) -> None:
+        """Start again from the beginning: the emulator does that for whoever ends."""
+        sys.exit(_RESET)
+
+
+class Button:
+    """The button, as lines on stdin."""
+
+    def __init__(self, gateway: "Gateway") -> None:
+        self.stream = sys.stdin
+        self._gateway = gateway
+
+    def handle(self, now_ms: int) -> None:
+        """Take a line."""
+        line = sys.stdin.readline()
+        if not line:
+            sys.exit(0)
+        word, _, duration_ms = line.partition(" ")
+        if word == "button":
+            self._gateway.press_button(int(duration_ms), now_ms)

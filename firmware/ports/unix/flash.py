@@ -1,0 +1,72 @@
+"""A flash chip as a file: the block device under littlefs.
+
+Programming flips bits from 1 to 0 only, and erasing a block sets them all: as in the real chip,
+bytes that were not erased cannot be programmed. How long a chip takes, and that it wears out, is
+not modelled.
+"""
+
+import errno
+import os
+
+from gateway.const import const
+
+BLOCK_BYTES = 4096
+
+_SYNC = const(3)
+_COUNT = const(4)
+_SIZE = const(5)
+_ERASE = const(6)
+
+
+class Flash:
+    """MicroPython's block device, in its extended form, on an image file.
+
+    The file is made, erased, if it does not exist.
+    """
+
+    def __init__(self, path: str, blocks: int = 512) -> None:
+        self._blocks = blocks
+        self._erased = b"\xff" * BLOCK_BYTES
+        try:
+            os.stat(path)
+        except OSError:
+            with open(path, "wb") as image:
+                for _ in range(blocks):
+                    image.write(self._erased)
+        self._file = open(path, "r+b", 0)  # noqa: SIM115 - for as long as the program runs
+
+    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> int:
+        """Fill buffer from a block, beginning at offset."""
+        self._file.seek(block * BLOCK_BYTES + offset)
+        return 0 if self._file.readinto(buffer) == len(buffer) else -errno.EIO
+
+    def writeblocks(self, block: int, buffer: bytes, offset: "int | None" = None) -> int:
+        """Program buffer into a block, beginning at offset; with none, erase first."""
+        if offset is None:
+            for i in range(len(buffer) // BLOCK_BYTES):
+                self._erase(block + i)
+            offset = 0
+        start = block * BLOCK_BYTES + offset
+        self._file.seek(start)
+        if self._file.read(len(buffer)) != self._erased[: len(buffer)]:
+            return -errno.EIO
+        self._file.seek(start)
+        return 0 if self._file.write(buffer) == len(buffer) else -errno.EIO
+
+    def ioctl(self, operation: int, argument: int) -> "int | None":
+        """Erase, wait until all is durable, or tell the size."""
+        if operation == _COUNT:
+            return self._blocks
+        if operation == _SIZE:
+            return BLOCK_BYTES
+        if operation == _ERASE:
+            self._erase(argument)
+            return 0
+        if operation == _SYNC:
+            self._file.flush()  # fsync, in MicroPython
+            return 0
+        return None
+
+    def _erase(self, block: int) -> None:
+        self._file.seek(block * BLOCK_BYTES)
+        self._file.write(self._erased)

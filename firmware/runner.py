@@ -1,0 +1,205 @@
+"""The loop around the core: it knows time, IO and saving.
+
+A turn waits until a source has something or the core's deadline has come, hands it to the core,
+and then does what the core asks, in this order:
+
+    saves -> saved -> frames -> cancels -> datagrams -> logs
+
+Rules:
+
+1. It waits in one `select.poll`, without a task, an allocation or a polling sleep for a wake-up.
+   Each source that is ready gets one go a turn, so none starves the others.
+2. A save that fails is tried again with the next one, and nothing that depends on it leaves
+   meanwhile.
+3. Garbage is collected while nothing is ready and the next deadline is not near, which it always
+   is while a command is under way; so the heap does not run full between a command and its frame.
+   `gc.threshold` keeps its default: MicroPython collects by itself only when the heap is full.
+4. An error costs its turn, not the gateway: it is logged with its trace. Too many in a minute, and
+   the board is reset.
+"""
+
+import gc
+import io
+import select
+import sys
+
+from firmware.cable import PEER
+from gateway.const import const
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    from firmware.cable import Cable
+    from firmware.can_bus import CanBus
+    from firmware.clock import Clock
+    from firmware.storage import Storage
+    from firmware.udp import Udp
+    from gateway.core import Gateway
+    from gateway.vault.records import Save
+
+    class Source(Protocol):
+        """Where input comes from: `stream` can be polled, `handle` passes some of it on."""
+
+        stream: Any
+
+        def handle(self, now_ms: int) -> None: ...
+
+
+_LONGEST_WAIT_MS = const(3_600_000)  # the clock must be read now and then
+_QUIET_MS = const(150)  # a command under way has a deadline nearer than this
+_TURNS_A_CHECK = const(32)
+_MAX_ERRORS = const(16)
+_ERRORS_FOR_MS = const(60_000)
+
+
+class Runner:
+    """Runs a core.
+
+    Args:
+        log: takes a line of text; the cable gets it as well.
+        reset: restarts the board; does not return.
+        udp: where datagrams leave that are not for the cable.
+        cable: None where there is none.
+        buses: the controllers, in the order of the core's buses.
+    """
+
+    def __init__(
+        self,
+        gateway: "Gateway",
+        clock: "Clock",
+        storage: "Storage",
+        log: "Callable[[str], object]",
+        reset: "Callable[[], object]",
+        udp: "Udp",
+        cable: "Cable | None",
+        buses: "list[CanBus]",
+    ) -> None:
+        self._gateway = gateway
+        self._now_ms = clock.now_ms
+        self._storage = storage
+        self._log_line = log
+        self._reset = reset
+        self._send = udp.send
+        self._cable = cable
+        self._buses = buses
+        self._poll = select.poll()
+        self._handlers: dict[int, Callable[[int], None]] = {}
+        self._unsaved: list[Save] = []
+        self._turns = 0
+        self._low_bytes = 0
+        self._errors = 0
+        self._errors_since_ms = 0
+        self.add(udp)
+        if cable is not None:
+            self.add(cable)
+        for bus in buses:
+            self.add(bus)
+
+    def add(self, source: "Source") -> None:
+        """Wait for this source too."""
+        self._poll.register(source.stream, select.POLLIN)
+        self._handlers[id(source.stream)] = source.handle
+
+    def run(self) -> None:
+        """Run until the board is reset or a source ends the program."""
+        gc.collect()
+        self._low_bytes = gc.mem_free() // 2
+        for bus in self._buses:
+            bus.start(self._now_ms())
+        self._settle()
+        while True:
+            try:
+                self.turn()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the gateway goes on
+                self._note_error(error)
+
+    def turn(self) -> None:
+        """Wait for something to do, and do it."""
+        now_ms = self._now_ms()
+        wait_ms = self._wait_ms(now_ms)
+        if wait_ms <= 0:
+            self._gateway.handle_timer(now_ms)
+            for bus in self._buses:
+                bus.handle_timer(now_ms)
+            self._settle()
+            wait_ms = 0
+        elif self._turns >= _TURNS_A_CHECK and wait_ms > _QUIET_MS:
+            self._collect_if_idle()
+        self._turns += 1
+        handlers = self._handlers
+        for ready in self._poll.ipoll(wait_ms):
+            handlers[id(ready[0])](self._now_ms())
+            self._settle()
+
+    def _wait_ms(self, now_ms: int) -> int:
+        """Return how long there is nothing to do; 0 or less if a deadline has come."""
+        wait_ms = _LONGEST_WAIT_MS
+        timeout_ms = self._gateway.next_timeout()
+        if timeout_ms is not None:
+            wait_ms = min(wait_ms, timeout_ms - now_ms)
+        for bus in self._buses:
+            timeout_ms = bus.next_timeout()
+            if timeout_ms is not None:
+                wait_ms = min(wait_ms, timeout_ms - now_ms)
+        return wait_ms
+
+    def _settle(self) -> None:
+        """Do what the core asks for."""
+        gateway = self._gateway
+        while True:
+            saves = gateway.saves()
+            while saves:
+                self._unsaved += saves
+                self._save()
+                saves = gateway.saves()
+            frames = gateway.frames()
+            if not frames:
+                break
+            for transmission in frames:
+                self._buses[transmission.bus].send(transmission, self._now_ms())
+        for transmission in gateway.cancels():
+            self._buses[transmission.bus].cancel(transmission)
+        for data, peer in gateway.datagrams():
+            if peer is not PEER:
+                self._send(data, peer)
+            elif self._cable is not None:
+                self._cable.send(data)
+        for line in gateway.logs():
+            self._log(line)
+
+    def _save(self) -> None:
+        """Make every save durable, in their order."""
+        save = self._storage.save
+        unsaved = self._unsaved
+        number = 0
+        while unsaved:
+            number, name, data = unsaved[0]
+            save(name, data)
+            unsaved.pop(0)
+        self._gateway.saved(number, self._now_ms())
+
+    def _collect_if_idle(self) -> None:
+        self._turns = 0
+        if gc.mem_free() < self._low_bytes and not self._poll.poll(0):
+            gc.collect()
+
+    def _note_error(self, error: Exception) -> None:
+        now_ms = self._now_ms()
+        if now_ms - self._errors_since_ms > _ERRORS_FOR_MS:
+            self._errors = 0
+            self._errors_since_ms = now_ms
+        self._errors += 1
+        trace = io.StringIO()
+        sys.print_exception(error, trace)
+        for line in trace.getvalue().splitlines():
+            self._log(line)
+        if self._errors >= _MAX_ERRORS:
+            self._log("too many errors: restarting")
+            self._reset()
+
+    def _log(self, line: str) -> None:
+        self._log_line(line)
+        if self._cable is not None:
+            self._cable.log(line)

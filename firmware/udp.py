@@ -1,0 +1,63 @@
+"""UDP: the core's datagrams, and the group where a gateway is asked whether it is there.
+
+MicroPython's sockets are the same on a PC and on an ESP32, but for what an address is: the core
+takes any.
+"""
+
+import socket
+
+from gateway.const import const
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from gateway.core import Gateway
+
+COAP_PORT = 5683
+ALL_COAP_NODES = "224.0.1.187"  # RFC 7252 section 12.8
+
+_MAX_BYTES = const(1281)  # one more than the core takes, so that it can tell a longer one
+_IPPROTO_IP = const(0)
+
+
+class Udp:
+    """Datagrams to and from one socket."""
+
+    def __init__(self, gateway: "Gateway", opened: "socket.socket") -> None:
+        self.stream = opened
+        self.send: Callable[[bytes, Any], object] = opened.sendto  # to a peer
+        self._receive = opened.recvfrom
+        self._receive_datagram = gateway.receive_datagram
+
+    def handle(self, now_ms: int) -> None:
+        """Pass on one datagram."""
+        data, peer = self._receive(_MAX_BYTES)
+        self._receive_datagram(data, peer, now_ms)
+
+
+def open_socket(address: str, port: int) -> "socket.socket":
+    """Return a socket that is bound there.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    opened.bind(socket.getaddrinfo(address, port)[0][-1])
+    opened.setblocking(False)
+    return opened
+
+
+def join_group(opened: "socket.socket", interface: str) -> None:
+    """Let a socket receive what is sent to all CoAP nodes on this interface, named by its address.
+
+    Raises:
+        OSError: the interface has no multicast.
+    """
+    membership = _ipv4(ALL_COAP_NODES) + _ipv4(interface)
+    opened.setsockopt(_IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+
+
+def _ipv4(address: str) -> bytes:
+    return bytes(int(part) for part in address.split("."))
