@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -29,6 +30,12 @@ class HubThread:
         """Return the channel's counters."""
         return self._call(lambda: self._hub.counters(channel))
 
+    def wait_for(self, condition: Callable[[Counters], bool], channel: str = "can0") -> None:
+        """Return once the channel's counters are so; fail after 10 s."""
+        deadline_s = time.monotonic() + 10
+        while not condition(self.counters(channel)):
+            assert time.monotonic() < deadline_s, self.counters(channel)
+
     def set_connected(self, channel: str, is_connected: bool) -> None:
         """Cut or mend the controllers' wires."""
         self._call(lambda: self._hub.set_connected(channel, is_connected))
@@ -36,6 +43,10 @@ class HubThread:
     def force_bus_off(self, channel: str) -> None:
         """Make the controllers go bus-off."""
         self._call(lambda: self._hub.force_bus_off(channel))
+
+    def stop(self) -> None:
+        """Stop the hub before its time."""
+        asyncio.run_coroutine_threadsafe(self._hub.stop(), self._loop).result(10)
 
     def _call(self, function: Callable[[], Result]) -> Result:
         async def call() -> Result:

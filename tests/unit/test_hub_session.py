@@ -112,6 +112,7 @@ def test_frames_wait_for_an_ok_to_be_read_alone(bench: Bench) -> None:
         "< send >",
         "<>",
         "< open can0 >",
+        "< rawmode now >",
         "< bcmmode >",
         "< transmit 0 123 0 >",
         "< controller 0 normal 500000 >",
@@ -145,6 +146,25 @@ def test_what_is_wrong_is_an_error_and_nothing_else(bench: Bench, text: str) -> 
 )
 def test_what_a_controller_cannot_say(bench: Bench, text: str) -> None:
     assert bench.say(bench.controller(), text).startswith("< error ")
+
+
+def test_nobody_acknowledges_before_it_is_clear_what_it_is(bench: Bench) -> None:
+    session = bench.session()
+    bench.say(session, "< open can0 >")
+    assert bench.channel.bus.nodes == []
+    bench.say(session, "< controller 8 silent 500000 >")
+    assert not bench.channel.bus.nodes[0].acknowledges
+
+
+def test_send_needs_no_rawmode_but_nothing_is_received_without(bench: Bench) -> None:
+    mute, other = bench.session(), bench.ordinary()
+    bench.say(mute, "< open can0 >< send 123 0 >")
+    bench.say(other, "< send 124 0 >")
+    bench.pass_us(1000)
+    assert bench.read(other).startswith("< frame 123 ")
+    assert bench.say(mute, "< rawmode >") == "< ok >"
+    bench.pass_us(HOLD_US)
+    assert bench.read(mute) == ""
 
 
 def test_unknown_channel(bench: Bench) -> None:

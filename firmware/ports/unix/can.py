@@ -1,7 +1,8 @@
 """machine.CAN's shape on a PC: a controller on the emulator's CAN hub.
 
-Use it as MicroPython's machine.CAN. What the PC adds: nothing interrupts a program here, so the
-interrupts come out of `pump`, to be called whenever `stream` is readable.
+Use it as MicroPython's machine.CAN. What the PC adds: nothing interrupts a program here, so events
+are noticed, and the handler called, by `recv` when it finds the FIFO empty, or by `pump`: one of
+them is to be called whenever `stream` is readable.
 
 Differences: remote frames, loopback and sleep do not exist; `recv(list)` puts a view of the port's
 own buffer into the list, good until the next `recv`. The connection lasts as long as the object:
@@ -96,6 +97,7 @@ class CAN:
         self._inbox = bytearray(2048)
         self._inbox_len = 0
         self._is_answered = False
+        self._restarts_unanswered = 0
         self._error = ""
 
         self._rx_fifo_len = rx_fifo_len
@@ -231,15 +233,12 @@ class CAN:
         return self._irq
 
     def state(self) -> int:
-        """Return one of STATE_*."""
-        if self._state != self.STATE_STOPPED:
-            self.pump()
+        """Return one of STATE_*, as of the last `recv` or `pump`."""
         return self._state
 
     def get_counters(self, list: "list[int] | None" = None) -> "list[int]":
         """Return [TEC, REC, warnings, passives, bus-offs, pending TX, pending RX, RX overruns]."""
         self._check_started()
-        self.pump()
         if list is None:
             list = [0] * 8
         for i, value in enumerate(self._counters):
@@ -254,7 +253,8 @@ class CAN:
         self._clear_tx()
         for i in range(len(self._counters)):
             self._counters[i] = 0
-        self._request("< restart >")
+        self._restarts_unanswered += 1
+        self._write(b"< restart >")
 
     def pump(self) -> None:
         """Take in what the hub has said, and call the handler if it is concerned.
@@ -370,6 +370,9 @@ class CAN:
     def _obey(self, words: "list[bytes]") -> None:
         word = words[0]
         if word == b"ok":
+            if self._restarts_unanswered:
+                self._restarts_unanswered -= 1
+                return
             self._is_answered = True
             if self._state == self.STATE_STOPPED:
                 self._state = self._state_when_answered
@@ -390,7 +393,7 @@ class CAN:
             self._rx_errors |= self.RECV_ERR_FULL | self.RECV_ERR_OVERRUN
 
     def _finish_tx(self, index: int, flags: int) -> None:
-        if self._tx_pending[index]:
+        if self._tx_pending[index] and not self._restarts_unanswered:
             self._tx_pending[index] = 0
             if self._trigger & self.IRQ_TX:
                 self._tx_done[index] = flags

@@ -14,9 +14,9 @@ seconds since 1970 with six decimals.
     anything else                       < error TEXT >
 
 That is what any socketcand client sees. A client that wants to be a controller chip rather than a
-PC says so after `< open >`; from then on it gets `received` in place of `frame`, and an answer to
-each transmit buffer it fills. RATE must be the bus's; DEPTH is the receive FIFO's; MODE is normal
-or silent. Saying it again resets the controller.
+PC says so in place of `< rawmode >`; from then on it gets `received` in place of `frame`, and an
+answer to each transmit buffer it fills. RATE must be the bus's; DEPTH is the receive FIFO's; MODE
+is normal or silent. Saying it again resets the controller.
 
     < controller DEPTH MODE RATE >      < ok >, or < error TEXT >
     < filters ID MASK [ID MASK ...] >   < ok >    before the first one nothing is received

@@ -21,9 +21,10 @@ UNREAD_MAX = 1 << 20  # bytes that a client may leave unread before it loses fra
 
 @dataclass(frozen=True)
 class Counters:
-    """What a channel's bus did so far; the load is of the last second."""
+    """What a bus did so far; pending frames wait to be sent, the load is of the last second."""
 
     nodes: int
+    pending: int
     frames: int
     errors: int
     load_percent: float
@@ -72,7 +73,9 @@ class Hub:
         now_us = self.now_us()
         bus = self._channels[channel].bus
         bus.advance(now_us)
-        return Counters(len(bus.nodes), bus.frames, bus.errors, bus.load_percent(now_us))
+        pending = sum(len(node.queue) for node in bus.nodes)
+        load_percent = bus.load_percent(now_us)
+        return Counters(len(bus.nodes), pending, bus.frames, bus.errors, load_percent)
 
     def set_connected(self, channel: str, is_connected: bool) -> None:
         """Cut or mend the wire between the channel and the controllers on it.

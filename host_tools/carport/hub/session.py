@@ -1,11 +1,11 @@
 """One client's conversation with the hub, sans-IO: messages and the time in, text out.
 
-    greeted --open--> opened --rawmode--> receiving
-                         `--controller--> controller, which `stop` takes off the bus for a while
+    greeted --open--> opened --rawmode, send--> an ordinary node; with rawmode it receives
+                         `--controller--------> a controller, which `stop` takes off the bus
 
-An ordinary client is a node from `open` on. It may read `< ok >` and a frame in one piece, which
-python-can cannot bear, so frames wait until it has shown that it got the `< ok >`, by saying
-anything, or for HOLD_US.
+Before that a client has no node, so that nobody acknowledges who may turn out to be silent. An
+ordinary client might read `< ok >` and a frame in one piece, which python-can cannot bear, so
+frames wait until it has shown that it got the `< ok >`, by saying anything, or for HOLD_US.
 """
 
 from collections.abc import Mapping
@@ -74,31 +74,34 @@ class Session:
             case ["echo"], _, _:
                 self._out.append("< echo >")
             case ["open", name], None, _:
-                self._open(name, now_us)
-            case ["rawmode"], Channel(), Node() as node if not isinstance(node, Controller):
+                if name not in self._channels:
+                    raise ProtocolError(f"no channel {name}")
+                self._channel = self._channels[name]
                 self._out.append(_OK)
-                self._is_receiving = True
-                self._hold_until_us = now_us + HOLD_US
-            case ["send", *frame], Channel() as channel, Node() as node if not isinstance(
-                node, Controller
-            ):
-                if len(node.queue) >= TX_QUEUE_MAX:
-                    raise ProtocolError("the transmit queue is full")
-                channel.bus_of(node).transmit(node, parse_frame(frame), now_us)
             case ["controller", depth, mode, bitrate], Channel() as channel, _:
                 self._become_controller(channel, depth, mode, bitrate, now_us)
             case [word, *arguments], Channel() as channel, Controller() as node:
                 self._control(channel, node, word, arguments, now_us)
+            case ["rawmode"], Channel() as channel, _:
+                self._join(channel, now_us).events.clear()
+                self._out.append(_OK)
+                self._is_receiving = True
+                self._hold_until_us = now_us + HOLD_US
+            case ["send", *arguments], Channel() as channel, _:
+                frame = parse_frame(arguments)
+                sender = self._join(channel, now_us)
+                if len(sender.queue) >= TX_QUEUE_MAX:
+                    raise ProtocolError("the transmit queue is full")
+                channel.bus_of(sender).transmit(sender, frame, now_us)
             case _:
                 raise ProtocolError(f"{' '.join(words[:1])} is not understood here")
 
-    def _open(self, name: str, now_us: int) -> None:
-        if name not in self._channels:
-            raise ProtocolError(f"no channel {name}")
-        self._channel = self._channels[name]
-        self._node = Node()
-        self._channel.join(self._node, now_us)
-        self._out.append(_OK)
+    def _join(self, channel: Channel, now_us: int) -> Node:
+        """Return the client's node, an ordinary one that joins the bus now if there is none."""
+        if self._node is None:
+            self._node = Node()
+            channel.join(self._node, now_us)
+        return self._node
 
     def _become_controller(
         self, channel: Channel, depth_word: str, mode: str, bitrate: str, now_us: int
