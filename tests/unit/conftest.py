@@ -16,7 +16,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home of Carport's, with nothing paired."""
     path = tmp_path / "home"
     monkeypatch.setenv("CARPORT_HOME", str(path))
-    monkeypatch.delenv("CARPORT_GATEWAY", raising=False)
     return path
 
 

@@ -1,13 +1,18 @@
 """What the gateway sends, read: receipts, signals, keys."""
 
+import math
+import struct
+
 import cbor2
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from hypothesis import given
+from hypothesis import strategies as st
 
 from carport.client.keys import KeyExchange
 from carport.client.receipt import Frame, decode_receipt
-from carport.client.signals import Signal, decode_signals
+from carport.client.signals import Signal, decode_signals, shortest
 from carport.errors import CarportError
 
 FRAME = {"bus": "body", "id": 0x3A0, "data": b"\x01\x02", "at_ms": 120}
@@ -61,6 +66,26 @@ def test_signals_are_read_with_base_name_unit_and_age() -> None:
         "Vehicle.Cabin.HVAC.IsOn": Signal(False, 2000),
         "Vehicle.LowVoltageSystemState": Signal("OFF", 0),
     }
+
+
+@given(st.floats(width=32))
+def test_a_number_of_the_board_is_told_in_few_digits(value: float) -> None:
+    told = shortest(value)
+
+    assert struct.pack(">f", told) == struct.pack(">f", value)
+    assert math.isnan(value) or len(repr(told)) <= len(repr(value))
+
+
+@pytest.mark.parametrize("value", [18.7, 21.5, 0.1, -40.0, 12345.6])
+def test_a_number_comes_as_the_car_knows_it(value: float) -> None:
+    (single,) = struct.unpack(">f", struct.pack(">f", value))
+
+    assert shortest(single) == value
+
+
+def test_a_number_of_more_digits_keeps_them() -> None:
+    assert shortest(52.37403123) == 52.37403123
+    assert shortest(1e300) == 1e300
 
 
 @pytest.mark.parametrize("pack", [7, [7], [{0: "Speed", 6: 0}], [{0: "Speed", 2: 1.0}]])

@@ -105,5 +105,6 @@ def run(arguments: list[str]) -> int:
         print_error(error.format_message(), error.exit_code, as_json)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
+        print_error("interrupted: what was sent may still happen", _INTERRUPTED, as_json)
         return _INTERRUPTED
     return result if isinstance(result, int) else 0

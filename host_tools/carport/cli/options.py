@@ -1,6 +1,7 @@
 """The options that every command has which talks to a gateway."""
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -73,7 +74,6 @@ _CONNECTION = [
     click.option(
         "--gateway",
         metavar="NAME",
-        envvar="CARPORT_GATEWAY",
         shell_complete=_complete_gateway,
         help="Which gateway, if several are paired.",
     ),
@@ -91,7 +91,7 @@ _ALWAYS = [
         "--timeout",
         "timeout_s",
         metavar="S",
-        type=click.FloatRange(min=0, min_open=True),
+        type=click.FloatRange(0, 3600, min_open=True),
         default=DEFAULT_TIMEOUT_S,
         show_default=True,
         help="Seconds to wait for the gateway.",
@@ -115,6 +115,8 @@ def gateway_options(function: Callable[..., Any]) -> Callable[..., Any]:
         is_verbose: bool,
         **kwargs: Any,
     ) -> Any:
+        if math.isnan(timeout_s):
+            raise UsageError("--timeout is a number of seconds: give one up to 3600")
         logging.basicConfig(level=logging.WARNING if is_verbose else logging.CRITICAL)
         options = Options(gateway, via, port, timeout_s, as_json, is_verbose)
         return function(options, *args, **kwargs)

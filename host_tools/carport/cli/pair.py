@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 @click.option(
     "--role",
     type=click.Choice(["owner", "driver", "viewer"]),
-    help="With --context: for somebody else, who may do as much as this role.",
+    help="With --context: for somebody new with this role, called as the folder is.",
 )
-@click.option("--principal", metavar="NAME", help="With --role: what receipts call them.")
 @gateway_options
 def pair(
     options: Options,
@@ -39,7 +38,6 @@ def pair(
     is_replacing: bool,
     folder: Path | None,
     role: "Role | None",
-    principal: str | None,
 ) -> None:
     """Pair with a gateway over the cable, and become its owner.
 
@@ -50,18 +48,16 @@ def pair(
     Examples:
       carport pair
       carport pair --port /dev/ttyUSB0 --name leaf
-      carport pair --context ./phone --role driver --principal phone
+      carport pair --context ./phone --role driver
     """
     if role is not None and folder is None:
         raise UsageError("--role goes with --context: add the folder for the new key")
-    if principal is not None and role is None:
-        raise UsageError("--principal names somebody new: add their --role")
     gateway = _known(options, name) if folder is not None and not is_replacing else None
     paired: dict[str, Any] = {}
     if gateway is None:
         gateway, paired = _pair(options, name or options.gateway, is_replacing)
     if folder is not None:
-        paired |= _enrol(options, gateway, folder, role, principal)
+        paired |= _enrol(options, gateway, folder, role)
     if options.as_json:
         print_json({"gateway": gateway.name, **_places(gateway), **paired})
 
@@ -70,13 +66,13 @@ def _known(options: Options, name: str | None) -> "KnownGateway | None":
     """Return the paired gateway that is meant: by name, by port, or the only one there is."""
     from carport.client.known_gateways import find_gateway, known_gateways
 
+    gateways = known_gateways()
     name = name or options.gateway
-    if name is None and options.port is not None:
-        at_port = [each for each in known_gateways() if each.serial_port == options.port]
-        return at_port[0] if len(at_port) == 1 else None
-    if name is None and not known_gateways():
-        return None
-    return find_gateway(name)
+    if name is not None:
+        gateways = [each for each in gateways if each.name == name]
+    elif options.port is not None:
+        gateways = [each for each in gateways if each.serial_port == options.port]
+    return find_gateway(name) if gateways else None
 
 
 def _pair(
@@ -118,7 +114,6 @@ def _enrol(
     gateway: "KnownGateway",
     folder: Path,
     role: "Role | None",
-    principal: str | None,
 ) -> dict[str, Any]:
     """Enrol one more context, write it to folder, and say how aiocoap's client uses it."""
     import asyncio
@@ -129,13 +124,11 @@ def _enrol(
 
     if (folder / "settings.json").exists():
         raise UsageError(f"{folder} holds a context already: give another folder")
-    if role is not None and principal is None:
-        principal = folder.resolve().name
     client = replace(options, gateway=gateway.name).client()
 
     async def enrol() -> Any:
         async with client:
-            return await client.enrol(principal, role)
+            return await client.enrol(role and folder.resolve().name, role)
 
     key = asyncio.run(enrol())
     write_context(folder, key.sender_id, key.recipient_id, key.secret)

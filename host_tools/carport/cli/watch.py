@@ -1,7 +1,9 @@
 """`carport watch`."""
 
 import sys
+import time
 from contextlib import ExitStack, aclosing, suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,8 @@ from carport.cli.output import print_json, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rich.table import Table
 
     from carport.client import Client, Signals
 
@@ -44,16 +48,17 @@ async def _watch(
 ) -> None:
     import asyncio
 
-    left = count
-    with suppress(TimeoutError):
+    shown = 0
+    try:
         async with asyncio.timeout(seconds) as limit, aclosing(client.watch()) as updates:
             async for signals in updates:
                 show(signals)
-                if left is not None:
-                    left -= 1
-                    if left == 0:
-                        return
-    assert limit.expired()
+                shown += 1
+                if shown == count:
+                    return
+    except TimeoutError:
+        if not limit.expired():
+            raise
 
 
 def _presenter(as_json: bool, stack: ExitStack) -> "Callable[[Signals], None]":
@@ -64,10 +69,31 @@ def _presenter(as_json: bool, stack: ExitStack) -> "Callable[[Signals], None]":
         return _Changes().show
     from rich.live import Live
 
-    from carport.cli.summary import summary_table
+    table = _LiveTable()
+    stack.enter_context(Live(get_renderable=table.render, refresh_per_second=4))
+    return table.show
 
-    live = stack.enter_context(Live(auto_refresh=False))
-    return lambda signals: live.update(summary_table(signals), refresh=True)
+
+class _LiveTable:
+    """The summary as it is now: ages grow between the updates."""
+
+    def __init__(self) -> None:
+        self._signals: Signals = {}
+        self._updated_s = 0.0
+
+    def show(self, signals: "Signals") -> None:
+        self._signals, self._updated_s = signals, time.monotonic()
+
+    def render(self) -> "Table":
+        from carport.cli.summary import summary_table
+
+        older_ms = round((time.monotonic() - self._updated_s) * 1000)
+        return summary_table(
+            {
+                path: replace(signal, age_ms=signal.age_ms + older_ms)
+                for path, signal in self._signals.items()
+            }
+        )
 
 
 class _Changes:

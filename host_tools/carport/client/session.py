@@ -174,7 +174,7 @@ async def _first_answer(
     done, _ = await asyncio.wait(
         pending, timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED
     )
-    for future in done:
+    for future in sorted(done, key=lambda future: future.exception() is not None):
         request = pending.pop(future)
         error = future.exception()
         if error is None:

@@ -1,5 +1,6 @@
 """The car's state by VSS path, as the gateway tells it in SenML-CBOR (RFC 8428)."""
 
+import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ _NAME = 0
 _UNIT = 1
 _VALUES = (2, 3, 4)  # a number, a string, a boolean
 _TIME = 6
+
+_BINARY32 = struct.Struct(">f")
 
 Value = bool | int | float | str
 
@@ -48,6 +51,8 @@ def decode_signals(payload: bytes) -> Signals:
         for record in cbor2.loads(payload):
             base = record.get(_BASE_NAME, base)
             (value,) = (record[label] for label in _VALUES if label in record)
+            if isinstance(value, float):
+                value = shortest(value)
             age_ms = round(-record[_TIME] * 1000)
             signals[base + record[_NAME]] = Signal(value, age_ms, record.get(_UNIT))
     except (cbor2.CBORDecodeError, LookupError, TypeError, ValueError, AttributeError) as error:
@@ -55,3 +60,20 @@ def decode_signals(payload: bytes) -> Signals:
             "the gateway's signals cannot be read: update the board and this program together"
         ) from error
     return signals
+
+
+def shortest(value: float) -> float:
+    """Return the shortest decimal that is the same binary32: 18.7, not 18.700000762939453.
+
+    A board calculates in binary32; what is none, or no finite number, is returned as it is.
+    """
+    try:
+        single = _BINARY32.pack(value)
+    except OverflowError:
+        return value
+    if _BINARY32.unpack(single)[0] == value:
+        for digits in range(1, 10):
+            rounded = float(f"{value:.{digits}g}")
+            if _BINARY32.pack(rounded) == single:
+                return rounded
+    return value
