@@ -347,7 +347,7 @@ def attempt(function, *args, **options):
     try:
         return function(*args, **options)
     except Exception as error:
-        print(type(error).__name__, error)
+        print(type(error).__name__, str(error).split("] ")[-1])
 
 can = controller()
 for id, flags in ((0x800, 0), (-1, 0), (1 << 29, CAN.FLAG_EXT_ID)):
@@ -385,10 +385,10 @@ attempt(CAN, 1, 500_000, port=1)
         "IndexError ",
         "ValueError trigger",
         "ValueError mode",
-        *["OSError [Errno 22] EINVAL"] * 6,
-        "OSError [Errno 5] EIO: the bus runs at 500000 bit/s",
-        "OSError [Errno 5] EIO: no channel can6",
-        "OSError [Errno 111] ECONNREFUSED",
+        *["OSError EINVAL"] * 6,
+        "OSError EIO: the bus runs at 500000 bit/s",
+        "OSError EIO: no channel can6",
+        "OSError ECONNREFUSED",
     ]
 
 
@@ -403,9 +403,9 @@ can.send(0x123, b"")
 try:
     wait(can, lambda: False)
 except OSError as error:
-    print(error)
+    print(str(error).split("] ")[-1])
 """
     with running_hub() as short_lived, in_vm(short_lived, script) as output:
         short_lived.wait_for(lambda counters: counters.errors > 0)
         short_lived.stop()
-    assert output.result() == "[Errno 104] ECONNRESET\n"
+    assert output.result() == "ECONNRESET\n"

@@ -37,6 +37,7 @@ class Hub:
         self._channels = {name: Channel(name, bitrate) for name in channels}
         self._stood_still_us = 0
         self._epoch_us = time.time_ns() // 1000 - self.now_us()
+        self._is_open = False
         self._connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -49,6 +50,7 @@ class Hub:
             OSError: the port is taken.
         """
         loop = asyncio.get_running_loop()
+        self._is_open = True
         self._server = await loop.create_server(lambda: _Connection(self), HOST, port)
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
@@ -57,6 +59,7 @@ class Hub:
         """Close the port and every connection."""
         if self._server is None:
             return
+        self._is_open = False
         self._server.close()
         for connection in self._connections:
             connection.abort()
@@ -91,8 +94,10 @@ class Hub:
         self.advance()
 
     def open_session(self, connection: "_Connection") -> Session:
-        """Return the conversation for a new connection."""
+        """Return the conversation for a new connection, which ends at once if the hub does."""
         self._connections.add(connection)
+        if not self._is_open:
+            connection.abort()
         return Session(self._channels)
 
     def close_session(self, connection: "_Connection") -> None:
@@ -130,7 +135,7 @@ class Hub:
                 return
             self._timer.cancel()
             self._timer = None
-        if due_us is not None and self._server is not None:
+        if due_us is not None and self._is_open:
             delay_s = (due_us - now_us) / 1_000_000
             self._timer_us = due_us
             self._timer = asyncio.get_running_loop().call_later(delay_s, self._ring)
