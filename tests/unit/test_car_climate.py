@@ -12,7 +12,7 @@ from carport.car.cabin import (
     Cabin,
     World,
 )
-from tests.car_rig import Rig
+from tests.car_rig import Rig, command, crc
 
 ON = "Vehicle.Cabin.HVAC.IsOn"
 CABIN = "Vehicle.Cabin.HVAC.AmbientAirTemperature"
@@ -107,6 +107,16 @@ def test_time_scale_makes_the_cabin_faster_and_nothing_else(rig: Rig) -> None:
     assert rates == pytest.approx(20, abs=1)
 
 
+def test_time_scale_zero_freezes_the_cabin_and_the_unit_still_works(rig: Rig) -> None:
+    rig.set({"time_scale": 0})
+    rig.command("GW_ClimateCommand", PowerRequest="On")
+    before = cabin(rig)
+    rig.jump(31 * 60)
+    assert rig.ask("state")["signals"][CABIN] == pytest.approx(before, abs=0.06)
+    assert rig.last("CLIM_Status")["FanSpeed"] == 0
+    assert rig.last("BATT_Status")["Current"] == 0
+
+
 def test_heating_drains_the_battery_by_what_it_draws(rig: Rig) -> None:
     before = rig.ask("state")["signals"][CHARGE]
     rig.command("GW_ClimateCommand", PowerRequest="On")
@@ -148,6 +158,21 @@ def test_a_command_changes_what_it_names_and_nothing_else(rig: Rig) -> None:
     assert status["FrontDefrostActive"] == 0
     assert status["SeatHeatPassenger"] == 1
     assert status["SetpointPassenger"] == 18.5
+
+
+def test_values_that_the_dbc_does_not_define_change_nothing(rig: Rig) -> None:
+    rig.command("GW_ClimateCommand", PowerRequest="On", SeatHeatDriverRequest=30)
+    before = rig.last("CLIM_Status")
+    frame = command(rig.database, "GW_ClimateCommand", 15)
+    frame.data[1] |= 0xF0  # power and defrost: 3
+    frame.data[2:6] = bytes((0, 250, 101, 126))
+    frame.data[0] = crc(frame.arbitration_id, bytes(frame.data))
+    rig.receive(frame)
+    rig.run(1)
+    assert rig.ask("state")["ignored_commands"]["Climate"] == 0
+    after = rig.last("CLIM_Status")
+    changes = {name for name, value in after.items() if value != before[name]}
+    assert changes == {"CRC", "Counter"}
 
 
 def test_a_climate_command_shows_at_once(rig: Rig) -> None:

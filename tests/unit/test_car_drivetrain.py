@@ -80,6 +80,18 @@ def test_driving_draws_and_braking_gives_some_back(rig: Rig) -> None:
     assert rig.ask("state")["signals"][CHARGE] < before
 
 
+def test_a_moving_car_cannot_begin_a_drive(rig: Rig) -> None:
+    rig.ask("drive", kph=50, seconds=60)
+    rig.run(5)
+    assert "is moving" in rig.refused("drive", kph=30, seconds=10)["error"]
+    rig.set({"Vehicle.Speed": 0})
+    rig.ask("drive", kph=30, seconds=10)
+    currents = [
+        float(each.signals["Current"]) for each in rig.run(11) if each.name == "BATT_Status"
+    ]
+    assert max(map(abs, currents)) < 200
+
+
 def test_setting_the_speed_takes_over_from_a_drive(rig: Rig) -> None:
     rig.ask("drive", kph=50, seconds=10)
     rig.run(3)

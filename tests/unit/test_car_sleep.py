@@ -61,6 +61,19 @@ def test_the_wake_request_keeps_it_awake() -> None:
     assert rig.run(10)[-1].time_s == pytest.approx(5.9, abs=0.1)
 
 
+def test_a_short_wake_request_does_not_count() -> None:
+    rig = Rig(sleep_after_s=1)
+    whole = wake_request(rig.database)
+    short = can.Message(
+        arbitration_id=whole.arbitration_id, is_extended_id=False, data=b"\x10", channel="body"
+    )
+    for _ in range(9):
+        rig.receive(short)
+        rig.run(0.1)
+    rig.run(0.2)
+    assert not is_awake(rig)
+
+
 def test_other_frames_do_not_keep_it_awake() -> None:
     rig = Rig(sleep_after_s=1)
     stranger = can.Message(arbitration_id=0x7DF, is_extended_id=False, channel="body")

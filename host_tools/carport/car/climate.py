@@ -48,7 +48,8 @@ _SEATS = {
     "SeatHeatDriver": "SeatHeatDriverRequest",
     "SeatHeatPassenger": "SeatHeatPassengerRequest",
 }
-_SWITCHES = ("Power", "FrontDefrostActive", *_SEATS)
+_SWITCH_REQUESTS = {"Power": "PowerRequest", "FrontDefrostActive": "FrontDefrostRequest"}
+_SWITCHES = _SWITCH_REQUESTS.keys() | _SEATS.keys()
 
 
 class Climate(Ecu):
@@ -68,6 +69,9 @@ class Climate(Ecu):
         self.is_faulty = False
         self.has_power = True
         self._world = world
+        self._number_requests = {
+            signal: (name, *profile.limits(name)) for signal, name in (_SETPOINTS | _SEATS).items()
+        }
         self._is_on = False
         self._is_defrosting = False
         self._setpoint_celsius = dict.fromkeys(_SETPOINTS, 21.0)
@@ -87,7 +91,7 @@ class Climate(Ecu):
         if is_over or not self._is_able:
             self._switch_off()
         scaled_s = elapsed_s * self._world.time_scale
-        steps = ceil(scaled_s / LONGEST_STEP_S)
+        steps = max(ceil(scaled_s / LONGEST_STEP_S), 1)
         for _ in range(steps):
             air_w, mass_w = self._work()
             self.cabin.advance(scaled_s / steps, self._world, air_w, mass_w)
@@ -105,14 +109,12 @@ class Climate(Ecu):
         }
 
     def obey(self, request: dict[str, SignalValue], now_s: float) -> None:
-        for signal, name in (
-            ("Power", "PowerRequest"),
-            ("FrontDefrostActive", "FrontDefrostRequest"),
-            *_SETPOINTS.items(),
-            *_SEATS.items(),
-        ):
+        for signal, name in _SWITCH_REQUESTS.items():
+            if request[name] in ("On", "Off"):
+                self.set(signal, request[name], now_s)
+        for signal, (name, least, most) in self._number_requests.items():
             value = request[name]
-            if value != "NoRequest":
+            if not isinstance(value, str) and least <= value <= most:
                 self.set(signal, value, now_s)
 
     def set(self, signal: str, value: SignalValue, now_s: float) -> None:

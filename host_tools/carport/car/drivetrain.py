@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from carport.car.ecu import BODY_BUS, POWERTRAIN_BUS, Ecu
-from carport.car.profile import Profile, SignalValue
+from carport.car.profile import CarError, Profile, SignalValue
 
 _ACCELERATION = 2.5
 _BRAKING = 3.0
@@ -67,7 +67,13 @@ class Drivetrain(Ecu):
         return self.is_on or self._mps > 0
 
     def drive(self, kph: float, seconds: float, now_s: float) -> None:
-        """Leave Park now, and be back in it, ignition off, after so many seconds."""
+        """Leave Park now, and be back in it, ignition off, after so many seconds.
+
+        Raises:
+            CarError: the car is moving.
+        """
+        if self._mps > 0:
+            raise CarError("the car is moving: `carport sim drive stop`, or set Vehicle.Speed=0")
         self._drive = Drive(kph / _KPH_PER_MPS, now_s, now_s + seconds)
         self._gear = "Drive"
         self._power = "On"

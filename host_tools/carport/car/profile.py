@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import cantools.database
-from cantools.database.can import Database, Message, Signal
+from cantools.database.can import Database, Message
 from cantools.database.namedsignalvalue import NamedSignalValue
 
 from carport.errors import UsageError
@@ -86,9 +86,12 @@ class Profile:
         """Return the DBC's description of a message."""
         return self._database.get_message_by_name(name)
 
-    def signal(self, name: str) -> Signal:
-        """Return the DBC's description of a signal."""
-        return self._messages[name].get_signal_by_name(name)
+    def limits(self, signal: str) -> tuple[float, float]:
+        """Return the least and the greatest physical value of a signal."""
+        described = self._messages[signal].get_signal_by_name(signal)
+        assert described.minimum is not None
+        assert described.maximum is not None
+        return described.minimum, described.maximum
 
     def sender(self, signal: str) -> str:
         """Return the node that sends the signal."""

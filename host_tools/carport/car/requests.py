@@ -19,6 +19,7 @@ from typing import Any
 
 from carport.car.car import Car
 from carport.car.profile import CarError, SignalValue, VssName
+from carport.errors import CarportError
 
 Press = Callable[[int], None]
 """Presses the board's button for so many milliseconds."""
@@ -41,7 +42,7 @@ def answer(car: Car, request: Mapping[str, Any], press: Press, now_s: float) -> 
     car.advance(now_s)
     try:
         return {"ok": True, **_do(car, request, press, now_s)}
-    except CarError as error:
+    except CarportError as error:
         return {"ok": False, "error": str(error)}
 
 
@@ -103,11 +104,9 @@ def _settable(car: Car) -> dict[str, VssName]:
 
 def _signal_value(car: Car, name: VssName, value: object) -> SignalValue:
     wanted = name.to_signal(value)
-    signal = car.profile.signal(name.signal)
-    least, most = signal.minimum, signal.maximum
-    if isinstance(wanted, str) or least is None or most is None:
+    if isinstance(wanted, str):
         return wanted
-    return _number(name.path, wanted, (least, most))
+    return _number(name.path, wanted, car.profile.limits(name.signal))
 
 
 def _apply_setting(car: Car, name: str, number: float) -> None:
