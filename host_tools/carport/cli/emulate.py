@@ -1,0 +1,82 @@
+"""`carport emulate`: a gateway and its car on this machine, until it is interrupted."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import click
+
+from carport.cli.output import print_json, print_log
+from carport.emulator.emulator import DEFAULT_CAR, Emulator
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PORT = click.IntRange(0, 65535)
+
+
+@click.command()
+@click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep the board's flash and the car here; else nothing is kept.",
+)
+@click.option("--car", metavar="NAME", default=DEFAULT_CAR, show_default=True, help="Which car.")
+@click.option(
+    "--coap-port", type=_PORT, metavar="N", help="UDP port of the gateway, 0 for any free one."
+)
+@click.option("--can-port", type=_PORT, metavar="N", help="TCP port of the CAN hub, likewise.")
+@click.option(
+    "--seed", default=1, show_default=True, metavar="N", help="Equal seeds make equal cars."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object when ready.")
+def emulate(
+    state: Path | None,
+    car: str,
+    coap_port: int | None,
+    can_port: int | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Run a gateway and its car on this machine, until Ctrl-C.
+
+    The gateway is the firmware of the board in a real MicroPython VM, with the memory of an ESP32.
+
+    \b
+    Examples:
+      carport emulate
+      carport emulate --state ~/my-emulated-car
+    """
+    emulator = Emulator(state, car, coap_port, can_port, seed, on_log=print_log)
+    asyncio.run(_run(emulator, state is not None, as_json))
+
+
+async def _run(emulator: Emulator, is_kept: bool, as_json: bool) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stopping.set)
+    starting = asyncio.create_task(emulator.start())
+    interrupted = asyncio.create_task(stopping.wait())
+    await asyncio.wait((starting, interrupted), return_when=asyncio.FIRST_COMPLETED)
+    if starting.done():
+        await starting
+        _print_endpoints(emulator, is_kept, as_json)
+        await interrupted
+        await emulator.stop()
+    else:
+        starting.cancel()
+        await asyncio.wait((starting,))
+
+
+def _print_endpoints(emulator: Emulator, is_kept: bool, as_json: bool) -> None:
+    endpoints = emulator.endpoints
+    if as_json:
+        print_json(endpoints)
+        return
+    can = endpoints["can"]
+    kept = "" if is_kept else ", removed at the end"
+    click.echo(f"gateway  {endpoints['coap']}")
+    click.echo(f"cable    {endpoints['serial']}")
+    click.echo(f"CAN      socketcand {can['host']}:{can['port']}, {' '.join(can['channels'])}")
+    click.echo(f"state    {endpoints['state']}{kept}")
+    click.echo("\nIn another terminal: carport pair\nCtrl-C ends it.")

@@ -1,0 +1,212 @@
+"""The whole emulator in one process and a VM: bus, car, cable, board, and how to reach them.
+
+    car (a thread) ── python-can ──▶ hub ◀── socketcand ── VM ◀── cable ──▶ the host's pseudo-terminal
+    `carport sim` ── control socket ──▶ car, button
+
+The state folder holds the board's flash and what the car was like when the emulator ended.
+"""
+
+import asyncio
+import fcntl
+import json
+import os
+import socket
+import tempfile
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import can
+
+from carport.car.car import Car
+from carport.car.ecu import BODY_BUS, POWERTRAIN_BUS
+from carport.car.runner import Runner
+from carport.emulator.control import ControlServer
+from carport.emulator.device_code import compile_device_code
+from carport.emulator.firmware_process import FirmwareProcess
+from carport.emulator.registry import announced
+from carport.emulator.serial_line import SerialLine
+from carport.emulator.vm import find_micropython
+from carport.errors import CarportError, UsageError
+from carport.hub import Hub
+from carport.paths import cache_dir, device_source_root
+from carport.profile import compile_to_file
+
+HOST = "127.0.0.1"
+COAP_PORT = 5683
+CAN_PORT = 29536
+CHANNELS = {BODY_BUS: "can0", POWERTRAIN_BUS: "can1"}
+DEFAULT_CAR = "reference"
+
+
+class Emulator:
+    """A gateway and its car, from `start` to `stop`; `endpoints` say where they are.
+
+    state: a folder that outlives the emulator; None for one that does not. A port of 0 is any free
+    one, of None the usual one if it is free. on_log gets each line the board prints.
+    """
+
+    def __init__(
+        self,
+        state: Path | None,
+        car: str,
+        coap_port: int | None,
+        can_port: int | None,
+        seed: int,
+        on_log: Callable[[str], None],
+    ) -> None:
+        self.endpoints: dict[str, Any] = {}
+        self._state = state
+        self._car_name = car
+        self._coap_port = coap_port
+        self._can_port = can_port
+        self._seed = seed
+        self._on_log = on_log
+        self._parts = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Start everything and return when the gateway serves.
+
+        Raises:
+            CarportError: something does not start.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End everything and leave nothing behind but the state folder."""
+        await self._parts.aclose()
+
+    async def _start(self) -> None:
+        parts = self._parts
+        profile = profile_folder(self._car_name)
+        vm = find_micropython()
+        device_code = await asyncio.to_thread(compile_device_code, vm)
+        compiled = await asyncio.to_thread(compile_to_file, profile, cache_dir() / "profiles")
+        state = self._open_state()
+
+        hub = Hub(CHANNELS.values())
+        can_port = await _start_hub(hub, self._can_port)
+        parts.push_async_callback(hub.stop)
+        line = SerialLine()
+        parts.callback(line.close)
+        coap_port = _choose_udp_port(self._coap_port)
+        settings = {
+            "name": f"carport-{coap_port}",
+            "profile": str(compiled),
+            "flash": str(state / "flash.img"),
+            "coap_port": coap_port,
+            "serial": line.board_path,
+            "can_port": can_port,
+        }
+        firmware = FirmwareProcess(vm, device_code, settings, self._on_log, line.clear)
+        parts.push_async_callback(firmware.stop)
+        await firmware.start()
+
+        runner = Runner(
+            Car(profile, self._seed),
+            lambda bus: can.Bus(
+                interface="socketcand", host=HOST, port=can_port, channel=CHANNELS[bus]
+            ),
+            firmware.press_button,
+            CHANNELS,
+        )
+        await asyncio.to_thread(runner.start)
+        parts.push_async_callback(asyncio.to_thread, runner.stop)
+        _restore(runner, state / "car.json")
+        parts.callback(_save, runner, state / "car.json")
+        control = ControlServer(state, runner.handle)
+        control_path = await control.start()
+        parts.push_async_callback(control.stop)
+
+        self.endpoints = {
+            "coap": f"coap://{HOST}:{coap_port}",
+            "serial": line.host_path,
+            "can": {
+                "interface": "socketcand",
+                "host": HOST,
+                "port": can_port,
+                "channels": list(CHANNELS.values()),
+            },
+            "state": str(state),
+        }
+        parts.enter_context(announced({**self.endpoints, "control": str(control_path)}))
+
+    def _open_state(self) -> Path:
+        """Return the state folder, which is this emulator's alone until it stops."""
+        if self._state is None:
+            folder = self._parts.enter_context(tempfile.TemporaryDirectory(prefix="carport-"))
+            return Path(folder)
+        state = self._state.absolute()
+        try:
+            state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd = os.open(state, os.O_RDONLY)
+            self._parts.callback(os.close, fd)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CarportError(
+                f"an emulator runs in {state} already: stop it, or choose another --state"
+            ) from error
+        except OSError as error:
+            raise CarportError(
+                f"cannot use the folder {state} ({error.strerror}): choose another --state"
+            ) from error
+        return state
+
+
+def profile_folder(car: str) -> Path:
+    """Return the profile's folder of a car.
+
+    Raises:
+        UsageError: there is no such car.
+    """
+    profiles = device_source_root() / "gateway" / "profiles"
+    cars = sorted(path.parent.name for path in profiles.glob("*/profile.toml"))
+    if car not in cars:
+        raise UsageError(f"there is no car {car}: --car takes {', '.join(cars)}")
+    return profiles / car
+
+
+async def _start_hub(hub: Hub, port: int | None) -> int:
+    try:
+        return await hub.start(CAN_PORT if port is None else port)
+    except OSError as error:
+        if port is None:
+            return await hub.start(0)
+        raise CarportError(f"TCP port {port} is taken: choose another --can-port") from error
+
+
+def _choose_udp_port(port: int | None) -> int:
+    """Return the port if it is free; the VM binds it a moment later, and again when it restarts."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((HOST, COAP_PORT if port is None else port))
+        except OSError as error:
+            if port is not None:
+                raise CarportError(
+                    f"UDP port {port} is taken: choose another --coap-port"
+                ) from error
+            probe.bind((HOST, 0))
+        chosen: int = probe.getsockname()[1]
+    return chosen
+
+
+def _save(runner: Runner, path: Path) -> None:
+    """Write down what the car is like."""
+    names = runner.handle({"do": "names"})["names"]
+    state = runner.handle({"do": "state"})
+    values = {**state["signals"], **state["settings"]}
+    kept = {name: values[name] for name in names if name in values}
+    path.write_text(json.dumps(kept, indent=1))
+
+
+def _restore(runner: Runner, path: Path) -> None:
+    """Make the car as it was, if it is written down."""
+    if path.exists():
+        answer = runner.handle({"do": "set", "values": json.loads(path.read_text())})
+        if not answer["ok"]:
+            raise CarportError(f"{path} is not a car's state ({answer['error']}): remove it")

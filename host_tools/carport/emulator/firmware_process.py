@@ -1,0 +1,147 @@
+"""The firmware in its VM: started, fed, watched, and started again when it ends, as a board is.
+
+The VM gets its settings as one line of JSON on stdin, says `ready` on stdout when it serves, and
+ends when stdin is closed; so it never outlives this process.
+"""
+
+import asyncio
+import json
+import time
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from carport.emulator.vm import MicroPython
+from carport.errors import CarportError
+
+HEAP = "222k"
+"""Stands for an ESP32's 111 KiB: in a VM of 64 bits objects are twice as large."""
+
+_READY = "ready"
+_START_TIMEOUT_S = 20.0
+_END_TIMEOUT_S = 2.0
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
+_STEADY_S = 10.0
+
+
+class FirmwareError(CarportError):
+    """The firmware does not start."""
+
+
+class FirmwareProcess:
+    """A VM that runs the firmware from `start` to `stop`.
+
+    settings: see firmware/ports/unix/board.py. on_line gets each line the firmware prints,
+    on_restart is called before the VM is started again.
+    """
+
+    def __init__(
+        self,
+        vm: MicroPython,
+        device_code: Path,
+        settings: Mapping[str, Any],
+        on_line: Callable[[str], None],
+        on_restart: Callable[[], None],
+    ) -> None:
+        self._vm = vm
+        self._device_code = device_code
+        self._settings = json.dumps(settings)
+        self._on_line = on_line
+        self._on_restart = on_restart
+        self._process: Process | None = None
+        self._ready = asyncio.Event()
+        self._lines: list[str] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the firmware and return when it serves.
+
+        Raises:
+            FirmwareError: it ended instead, or takes too long.
+        """
+        process = await self._spawn()
+        ready = asyncio.create_task(self._ready.wait())
+        reading = asyncio.create_task(self._read(process))
+        done, _ = await asyncio.wait(
+            (ready, reading), timeout=_START_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        if ready not in done:
+            ready.cancel()
+            await self.stop()
+            reading.cancel()
+            said = "\n".join(self._lines) or "nothing"
+            raise FirmwareError(f"the firmware does not start; it said:\n{said}")
+        self._task = asyncio.create_task(self._supervise(process, reading))
+
+    async def stop(self) -> None:
+        """End the firmware."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        if self._process is not None:
+            await _end(self._process)
+            self._process = None
+
+    def press_button(self, duration_ms: int) -> None:
+        """Press the board's button for so long."""
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(f"button {duration_ms}\n".encode())
+
+    async def _spawn(self) -> Process:
+        """Start the VM, out of reach of the terminal's Ctrl-C."""
+        process = await asyncio.create_subprocess_exec(
+            *(self._vm.executable, "-X", f"heapsize={HEAP}", "-m", "firmware.main"),
+            cwd=self._device_code,
+            env=self._vm.environment(self._device_code),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=STDOUT,
+            process_group=0,
+        )
+        assert process.stdin is not None
+        process.stdin.write(self._settings.encode() + b"\n")
+        self._process = process
+        return process
+
+    async def _read(self, process: Process) -> None:
+        """Pass on what the firmware prints, to its end."""
+        assert process.stdout is not None
+        self._lines.clear()
+        async for data in process.stdout:
+            line = data.decode(errors="replace").rstrip()
+            self._on_line(line)
+            if not self._ready.is_set():
+                self._lines.append(line)
+                if line.startswith(_READY):
+                    self._ready.set()
+
+    async def _supervise(self, process: Process, reading: asyncio.Task[None]) -> None:
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            started_s = time.monotonic()
+            await reading
+            code = await process.wait()
+            self._on_line(f"the VM ended with exit code {code}: starting it again")
+            if time.monotonic() - started_s > _STEADY_S:
+                pause_s = _FIRST_PAUSE_S
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            self._on_restart()
+            process = await self._spawn()
+            reading = asyncio.create_task(self._read(process))
+
+
+async def _end(process: Process) -> None:
+    """Close stdin, which ends the firmware; kill what does not listen."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        await asyncio.wait_for(process.wait(), _END_TIMEOUT_S)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
