@@ -44,6 +44,10 @@ class HubThread:
         """Make the controllers go bus-off."""
         self._call(lambda: self._hub.force_bus_off(channel))
 
+    def stall(self, duration_s: float) -> None:
+        """Hold the hub's thread up, as a busy machine would."""
+        self._call(lambda: time.sleep(duration_s))
+
     def stop(self) -> None:
         """Stop the hub before its time."""
         asyncio.run_coroutine_threadsafe(self._hub.stop(), self._loop).result(10)

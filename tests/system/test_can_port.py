@@ -3,6 +3,7 @@
 Scripts print what they saw. They never wait for time to pass, only for the hub: `wait(condition)`.
 """
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -390,6 +391,38 @@ attempt(CAN, 1, 500_000, port=1)
         "OSError EIO: no channel can6",
         "OSError ECONNREFUSED",
     ]
+
+
+def test_what_became_of_a_frame_before_a_restart_is_nobodys_news(vm: VM) -> None:
+    script = """
+can = controller()
+events = record(can, CAN.IRQ_TX)
+can.send(0x123, b"")
+can.restart()
+print(can.send(0x124, b""))
+wait(can, lambda: events)
+print([name(flags) for flags in events])
+"""
+    conversation = [
+        (b"< open can0 >", b"< ok >"),
+        (b"< controller 32 normal 500000 >", b"< ok >"),
+        (b"< filters 000 000 00000000 00000000 >", b"< ok >"),
+        (b"< transmit 0 123 0  >", b""),
+        (b"< restart >", b""),
+        (b"< transmit 0 124 0  >", b"< transmitted 0 1.000000 >< ok >< failed 0 >"),
+    ]
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as executor:
+        port = str(server.getsockname()[1])
+        output = executor.submit(run_script, PRELUDE + script, args=[port])
+        server.settimeout(WAIT_S)
+        connection, _ = server.accept()
+        with connection:
+            connection.settimeout(WAIT_S)
+            connection.sendall(b"< hi >")
+            for heard, answer in conversation:
+                assert connection.recv(len(heard)) == heard
+                connection.sendall(answer)
+            assert output.result() == "0\n[('failed', 0)]\n"
 
 
 def test_the_end_of_either_side(hub: HubThread) -> None:

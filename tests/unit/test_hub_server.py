@@ -123,6 +123,25 @@ def test_a_client_may_come_while_the_bus_is_full(hub: HubThread) -> None:
         assert hub.counters().frames < 2000
 
 
+def test_a_hub_that_was_held_up_does_not_flood_a_fifo(hub: HubThread) -> None:
+    """The stall is worth more than 400 frames, the FIFO holds 128."""
+    count = 2000
+    with socket.create_connection(("127.0.0.1", hub.port), WAIT_S) as chip, hub.client() as peer:
+        chip.sendall(b"< open can0 >< controller 128 normal 500000 >< filters 000 000 >")
+        hub.wait_for(lambda counters: counters.nodes == 2)
+        for _ in range(count):
+            peer.send(message(1, bytes(8)))
+        hub.stall(0.1)
+        text = b""
+        received = 0
+        while received < count:
+            text += chip.recv(65536)
+            assert b"overrun" not in text
+            new = text.count(b"< received ") - received
+            received += new
+            chip.sendall(b"< read %d >" % new)
+
+
 @pytest.mark.parametrize("garbage", [b"\xff\x00<<<>>>< send", b"x" * 5000, b"< send 1 1 1 1 >"])
 def test_garbage_harms_nobody_else(hub: HubThread, garbage: bytes) -> None:
     with hub.client() as one, hub.client() as other:
