@@ -32,7 +32,7 @@ class Battery(Ecu):
         self.is_low = False
         self._charge_percent = self.random.uniform(55, 85)
         self._resting_v = self.random.uniform(12.4, 12.8)
-        self._volts = self._resting_v
+        self._is_converting = False
         self._current_a = 0.0
 
     @property
@@ -44,17 +44,18 @@ class Battery(Ecu):
         """Let elapsed_s pass while the car draws this power; negative is recuperation."""
         if is_high_voltage_on:
             drawn_w += _CONVERTER_W
-        self._volts = _CONVERTER_V if is_high_voltage_on else self._resting_v
+        self._is_converting = is_high_voltage_on
         drawn_wh = drawn_w * elapsed_s / _S_PER_H
         charge = self._charge_percent - 100 * drawn_wh / CAPACITY_WH
         self._charge_percent = min(max(charge, 0.0), 100.0)
         self._current_a = 0.0 - drawn_w / (_EMPTY_V + _V_PER_PERCENT * self._charge_percent)
 
     def signals(self) -> dict[str, SignalValue]:
+        volts = _CONVERTER_V if self._is_converting else self._resting_v
         return {
             "StateOfCharge": self.charge_percent,
             "Current": self._current_a,
-            "LowVoltage": min(self._volts, LOW_VOLTS) if self.is_low else self._volts,
+            "LowVoltage": min(volts, LOW_VOLTS) if self.is_low else volts,
         }
 
     def set(self, signal: str, value: SignalValue, now_s: float) -> None:

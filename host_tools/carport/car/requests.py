@@ -11,7 +11,8 @@
 
 What cannot be done gives `{"ok": false, "error": "one sentence"}`. A NAME is a VSS path, or one of
 SETTINGS, which are about the world and the simulation. Setting a path touches the car as a hand
-would, and so wakes it; a setting does not.
+would, and so wakes it; a setting does not. `state` gives null where VSS has no word for what is,
+such as Park as a gear; setting null leaves it as it is, so a state can be set again.
 """
 
 from collections.abc import Callable, Mapping
@@ -79,15 +80,18 @@ def _set(car: Car, values: object, now_s: float) -> Mapping[str, Any]:
     if not isinstance(values, dict) or not values:
         raise CarError("name at least one thing to set, and its value")
     settable = _settable(car)
-    settings = {
-        name: _number(name, values[name], SETTINGS[name]) for name in values.keys() & SETTINGS
-    }
+    settings: dict[str, float] = {}
     signals: dict[str, SignalValue] = {}
-    for name in values.keys() - SETTINGS:
-        if name not in settable:
-            known = "is the outcome of others" if name in car.profile.vss else "is unknown"
-            raise CarError(f"{name} {known}: `carport sim set --help` says what can be set")
-        signals[settable[name].signal] = _signal_value(car, settable[name], values[name])
+    for name, value in values.items():
+        if name in SETTINGS:
+            settings[name] = _number(name, value, SETTINGS[name])
+        elif name in settable:
+            if value is not None:
+                signals[settable[name].signal] = _signal_value(car, settable[name], value)
+        elif name in car.profile.vss:
+            raise CarError(f"{name} is the outcome of others: set what it follows from")
+        else:
+            raise CarError(f"{name} is unknown: `carport sim state` shows every name")
     for name, number in settings.items():
         _apply_setting(car, name, number)
     for signal, value in signals.items():
