@@ -97,7 +97,7 @@ def fingerprint(folder: Path) -> str:
     """Return 16 hexadecimal digits that change with any file of a profile, or of this compiler."""
     digest = hashlib.sha256()
     for root, pattern in ((folder, "*.*"), (Path(__file__).parent, "*.py")):
-        for file in sorted(root.glob(pattern)):
+        for file in sorted(filter(Path.is_file, root.glob(pattern))):
             content = file.read_bytes()
             digest.update(f"{file.name} {len(content)}\n".encode())
             digest.update(content)

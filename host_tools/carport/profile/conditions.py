@@ -60,5 +60,5 @@ def take_leaf(table: Table, leaves: dict[str, Leaf]) -> Leaf:
     """
     path = table.take("vss", str)
     if path not in leaves:
-        raise table.error(f"{path} is not in the VSS mapping", "vss")
+        raise table.error(f"{path} is not in the VSS mapping", path)
     return leaves[path]

@@ -22,8 +22,12 @@ def read_messages(file: Path, bus: int) -> dict[str, Message]:
     try:
         database = cantools.database.load_string(source.text, "dbc")
     except Error as error:
-        found = re.search(r"line (\d+)", str(error))
-        raise ProfileError(file, int(found[1]) if found else None, str(error)) from error
+        text = " ".join(str(error).split())
+        at_line = re.search(r"line (\d+)", text)
+        in_message = re.search(r"message (\w+)", text)
+        if at_line:
+            raise ProfileError(file, int(at_line[1]), text) from error
+        raise source.error(text, *(in_message.groups() if in_message else ())) from error
     assert isinstance(database, Database)
     messages: dict[str, Message] = {}
     ids: dict[tuple[bool, int], str] = {}

@@ -121,11 +121,7 @@ def pieces(signal: Signal) -> bytes:
     left = 0
     while left < len(places):
         byte, right = divmod(places[left], 8)
-        bits = 1
-        while right + bits < 8 and left + bits < len(places):
-            if places[left + bits] != places[left] + bits:
-                break
-            bits += 1
+        bits = min(8 - right, len(places) - left)
         packed += bytes([byte, right, (1 << bits) - 1, left])
         left += bits
     return bytes(packed)

@@ -42,7 +42,7 @@ class Source:
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
             raise ProfileError(file, line, f"is not {encoding} text") from error
-        self._searched = re.sub(r"^\s*#.*$", "", self.text, flags=re.MULTILINE)
+        self._searched = re.sub(r"^[ \t]*#.*$", "", self.text, flags=re.MULTILINE)
 
     def line(self, *words: str) -> int | None:
         """Return the line where the last of words is, each looked for behind the one before."""

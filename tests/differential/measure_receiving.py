@@ -1,0 +1,129 @@
+"""Runs in the MicroPython VM: prints a line for each kind of frame, `kind status bytes locked`.
+
+status is what VehicleState.receive returned, None if it was not always the same. bytes is what 512
+calls left allocated, with the collector off. locked is `ok`, or `MemoryError` if the same calls
+with the heap locked allocated anything at all, even what is freed again at once.
+
+Arguments: the compiled profiles of the reference car and of the odd car.
+"""
+
+import gc
+import sys
+
+import micropython  # type: ignore[import-not-found]
+
+from gateway.cbor import decode
+from gateway.vehicle.state import VehicleState
+from tests.differential.frames import checksum, reference_frame
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Receive = Callable[[int, int, bool, Any, int], int]
+
+CALLS = 512  # a multiple of the counter's 16
+DOORS = 0x100
+
+
+def load(path: str) -> VehicleState:
+    with open(path, "rb") as file:
+        state = VehicleState(decode(file.read()))
+    for first in range(0, len(state.paths), 3):  # several groups that share messages
+        state.add_group(list(range(first, min(first + 5, len(state.paths)))))
+    return state
+
+
+def doors(counter: int, fill: int = 0) -> memoryview:
+    data = bytes([0, 0] + [fill] * 6)
+    return memoryview(reference_frame(DOORS, counter % 16, data))
+
+
+def call(
+    receive: "Receive",
+    arbitration_id: int,
+    is_extended_id: bool,
+    frames: "list[Any]",
+    step_ms: int,
+    result: "list[Any]",
+) -> None:
+    """Make the calls; put the status of all of them, or None, into result[0]."""
+    count = len(frames)
+    now_ms = 0
+    status = receive(0, arbitration_id, is_extended_id, frames[0], now_ms)
+    result[0] = status
+    for i in range(1, CALLS):
+        now_ms += step_ms
+        if receive(0, arbitration_id, is_extended_id, frames[i % count], now_ms) != status:
+            result[0] = None
+
+
+def call_and_allocate(
+    receive: "Receive",
+    arbitration_id: int,
+    is_extended_id: bool,
+    frames: "list[Any]",
+    step_ms: int,
+    result: "list[Any]",
+) -> None:
+    """Do the same, and allocate once, to show that it is noticed."""
+    call(receive, arbitration_id, is_extended_id, frames, step_ms, result)
+    result[1] = bytes(100)
+
+
+def measure(
+    kind: str,
+    receive: "Receive",
+    arbitration_id: int,
+    is_extended_id: bool,
+    frames: "list[Any]",
+    step_ms: int,
+    function: "Callable[..., None]" = call,
+) -> None:
+    """Print what the calls did and allocated."""
+    result = [None, None]
+    # Once before, for the first step of a counter is not like the others.
+    function(receive, arbitration_id, is_extended_id, frames, step_ms, result)
+    gc.collect()
+    gc.disable()
+    before = gc.mem_alloc()  # type: ignore[attr-defined]
+    function(receive, arbitration_id, is_extended_id, frames, step_ms, result)
+    allocated = gc.mem_alloc() - before  # type: ignore[attr-defined]
+    gc.enable()
+    micropython.heap_lock()
+    try:
+        function(receive, arbitration_id, is_extended_id, frames, step_ms, result)
+        locked = "ok"
+    except MemoryError:
+        locked = "MemoryError"
+    micropython.heap_unlock()
+    print(kind, result[0], allocated, locked)
+
+
+def main(reference_file: str, odd_file: str) -> None:
+    reference = load(reference_file).receive
+    odd = load(odd_file).receive
+    counters = range(16)
+    same = [doors(c) for c in counters]
+    modes = [bytes([mode, 0x11, 2, 3, 4, 5, 6, 7]) for mode in (0, 1, 10, 0, 5)]
+    past_end = bytes([0, 0, 0, 0, 0, 0, 15 << 2])  # the odd car's counter ends at 14
+    past_end += bytes([checksum(0x101, past_end + bytes(1), 7)])
+    measure("accepted", reference, DOORS, False, same, 0)
+    measure("changed", reference, DOORS, False, [doors(c, 17 * c) for c in counters], 0)
+    measure("overdue", reference, DOORS, False, same, 10_000)
+    measure("skipped", reference, DOORS, False, [doors(3 * c) for c in counters], 0)
+    measure("multiplexed", odd, 0x100, False, modes, 0)
+    measure("extended", odd, 0x18FF1234, True, [bytes(8), bytes([255] * 8)], 0)
+    measure("unknown", reference, 0x7FF, False, same, 0)
+    measure("long", reference, DOORS, False, [bytes(64)], 0)
+    measure("short", reference, DOORS, False, [b""], 0)
+    measure("checksum", reference, DOORS, False, [bytes(8)], 0)
+    measure("repeated", reference, DOORS, False, [doors(15)], 0)
+    measure("sequence", reference, DOORS, False, [doors(12 * c + 11) for c in counters], 0)
+    measure("past_end", odd, 0x101, False, [past_end], 0)
+    measure("control", reference, 0x7FF, False, same, 0, call_and_allocate)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
