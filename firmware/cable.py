@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from firmware.ports.unix.uart import UART
     from gateway.core import Gateway
 
-PEER = "cable"  # the peer of whatever came over it
+PEER = b"cable"  # the peer of whatever came over it; on a PC the others are bytes as well
 
 _READ_BYTES = 256
 

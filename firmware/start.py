@@ -1,5 +1,6 @@
 """Puts the firmware together: the core, its sources, and the loop around them."""
 
+import gc
 import os
 import sys
 
@@ -44,5 +45,6 @@ def start() -> Runner:
         board.log("discovery by multicast does not work here")
     else:
         runner.add(Udp(gateway, discovery))
-    board.log(f"ready after {clock.now_ms()} ms")
+    gc.collect()
+    board.log(f"ready after {clock.now_ms()} ms, {gc.mem_free()} bytes free")
     return runner

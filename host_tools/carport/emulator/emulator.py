@@ -1,6 +1,6 @@
 """The whole emulator in one process and a VM: bus, car, cable, board, and how to reach them.
 
-    car (a thread) ── python-can ──▶ hub ◀── socketcand ── VM ◀── cable ──▶ the host's pseudo-terminal
+    car (a thread) ── python-can ──▶ hub ◀── socketcand ── VM ◀── cable ──▶ a pseudo-terminal
     `carport sim` ── control socket ──▶ car, button
 
 The state folder holds the board's flash and what the car was like when the emulator ended.
@@ -181,7 +181,7 @@ async def _start_hub(hub: Hub, port: int | None) -> int:
 
 
 def _choose_udp_port(port: int | None) -> int:
-    """Return the port if it is free; the VM binds it a moment later, and again when it restarts."""
+    """Return the port if it is free; the VM binds it a moment later, and when it restarts."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((HOST, COAP_PORT if port is None else port))

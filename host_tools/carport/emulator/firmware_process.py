@@ -13,12 +13,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from carport.emulator.rom_image import rom_image
 from carport.emulator.vm import MicroPython
 from carport.errors import CarportError
 
-HEAP = "222k"
+HEAP_BYTES = 222 * 1024
 """Stands for an ESP32's 111 KiB: in a VM of 64 bits objects are twice as large."""
 
+# Runs the firmware out of an image in a heap that is larger by the image: a board has it in flash.
+_BOOT = (
+    "import sys,vfs;f=open({image!r},'rb');r=bytearray({size});f.readinto(r);f.close();"
+    "vfs.mount(vfs.VfsRom(r),'/rom');sys.path.insert(0,'/rom');"
+    "from firmware.main import main;main()"
+)
 _READY = "ready"
 _START_TIMEOUT_S = 20.0
 _END_TIMEOUT_S = 2.0
@@ -48,6 +55,7 @@ class FirmwareProcess:
     ) -> None:
         self._vm = vm
         self._device_code = device_code
+        self._image = rom_image(device_code)
         self._settings = json.dumps(settings)
         self._on_line = on_line
         self._on_restart = on_restart
@@ -94,8 +102,10 @@ class FirmwareProcess:
 
     async def _spawn(self) -> Process:
         """Start the VM, out of reach of the terminal's Ctrl-C."""
+        size = self._image.stat().st_size
+        boot = _BOOT.format(image=self._image.name, size=size)
         process = await asyncio.create_subprocess_exec(
-            *(self._vm.executable, "-X", f"heapsize={HEAP}", "-m", "firmware.main"),
+            *(self._vm.executable, "-X", f"heapsize={HEAP_BYTES + size}", "-c", boot),
             cwd=self._device_code,
             env=self._vm.environment(self._device_code),
             stdin=PIPE,

@@ -1,4 +1,4 @@
-"""`carport emulate` as a process of its own, for whoever wants a gateway: the demo, tests, benches."""
+"""`carport emulate` as a process of its own, for the demo, tests and benches."""
 
 import json
 import os
