@@ -114,6 +114,10 @@ class FakeGateway:
         return f"127.0.0.1:{self.port}"
 
     @property
+    def paths(self) -> list[str]:
+        return [f"Vehicle.{name}" for name in self.values]
+
+    @property
     def keys(self) -> int:
         return len(self._credentials)
 

@@ -1,6 +1,7 @@
 """What commands print, and the exit codes of everything that can come of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import aiocoap
 import pytest
 
 from carport.cli.main import run
+from carport.cli.vss import profile_paths
 from carport.client.known_gateways import KnownGateway
 from tests.fake_gateway import Cable, FakeGateway, receipt
 
@@ -95,7 +97,7 @@ def test_a_lock_says_what_the_car_confirmed_and_when(capsys: pytest.CaptureFixtu
 
     output = capsys.readouterr()
     assert output.out.splitlines() == [
-        "Locked: the car confirmed it after 0.14 s.",
+        "Locked: the car confirmed it after 140 ms.",
         "  frame 3A0 on body: 00 01 02 03 04 05 06 07",
     ]
     assert output.err == ""
@@ -117,10 +119,11 @@ def test_signals_as_json(
     fake_gateway.values = {"Speed": 3.5, "Cabin.HVAC.IsOn": True}
     assert run([name, "--json"]) == 0
 
-    assert json.loads(capsys.readouterr().out) == {
-        "Vehicle.Speed": {"value": 3.5, "age_ms": 250},
-        "Vehicle.Cabin.HVAC.IsOn": {"value": True, "age_ms": 250},
-    }
+    told = json.loads(capsys.readouterr().out)
+    assert told["Vehicle.Speed"] == {"value": 3.5, "age_ms": 250}
+    assert told["Vehicle.Cabin.HVAC.IsOn"] == {"value": True, "age_ms": 250}
+    others = [each for path, each in told.items() if path not in fake_gateway.paths]
+    assert all(each == {"value": None, "age_ms": None} for each in others)
 
 
 def test_a_signal_that_was_never_received_has_no_value(
@@ -133,9 +136,18 @@ def test_a_signal_that_was_never_received_has_no_value(
     assert fields["Vehicle.Speed"]["value"] == 0.0
 
 
-def test_status_tells_the_car_in_a_few_rows(
-    fake_gateway: FakeGateway, capsys: pytest.CaptureFixture[str]
+def test_status_as_json_has_every_path_of_the_profile(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    assert run(["status", "--json"]) == 0
+
+    assert set(json.loads(capsys.readouterr().out)) == set(profile_paths("reference"))
+
+
+def test_status_tells_the_car_in_a_few_rows(
+    fake_gateway: FakeGateway, paired: KnownGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replace(paired, profile=None).save()
     fake_gateway.values = {
         "Cabin.Door.Row1.DriverSide.IsLocked": True,
         "Cabin.Door.Row2.PassengerSide.IsLocked": False,
@@ -150,12 +162,32 @@ def test_status_tells_the_car_in_a_few_rows(
 
     rows = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert rows == [
-        "Locks locked: rear trunk, front driver; unlocked: rear passenger 0.25 s ago",
-        "Doors all closed 0.25 s ago",
-        "Windows front driver 40 0.25 s ago",
-        "Climate on 0.25 s ago",
-        "Cabin 18.5 0.25 s ago",
+        "Locks locked: rear trunk, front driver; unlocked: rear passenger 250 ms ago",
+        "Doors all closed 250 ms ago",
+        "Windows all 40 250 ms ago",
+        "Climate on 250 ms ago",
+        "Cabin 18.5 250 ms ago",
     ]
+
+
+def test_status_never_says_all_of_what_it_knows_in_part(
+    fake_gateway: FakeGateway,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    fake_gateway.values = {
+        "Cabin.Door.Row1.DriverSide.IsLocked": True,
+        "Cabin.Door.Row1.PassengerSide.IsLocked": True,
+    }
+    assert run(["status"]) == 0
+
+    rows = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert rows[0] == (
+        "Locks locked: front driver, front passenger; "
+        "not known: rear trunk, rear driver, rear passenger 250 ms ago"
+    )
+    assert rows[1] == "Doors all not known"
 
 
 def test_watch_prints_lines_where_there_is_no_terminal(

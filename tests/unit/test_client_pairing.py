@@ -24,7 +24,7 @@ def _pair(cable: Cable, name: str | None, is_replacing: bool = False) -> KnownGa
 
 def _announce(fake_gateway: FakeGateway, serial_port: str, pid: int) -> None:
     entry = {"pid": pid, "coap": f"coap://{fake_gateway.address}", "serial": serial_port}
-    (runtime_dir() / "emulator.json").write_text(json.dumps(entry))
+    (runtime_dir() / f"emulator-{pid}.json").write_text(json.dumps(entry))
 
 
 def test_pairing_remembers_where_the_gateway_is(paired: KnownGateway, cable: Cable) -> None:

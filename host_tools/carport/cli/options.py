@@ -117,7 +117,7 @@ def gateway_options(function: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         if math.isnan(timeout_s):
             raise UsageError("--timeout is a number of seconds: give one up to 3600")
-        logging.basicConfig(level=logging.WARNING if is_verbose else logging.CRITICAL)
+        logging.basicConfig(level=logging.CRITICAL)  # what libraries log is not for the owner
         options = Options(gateway, via, port, timeout_s, as_json, is_verbose)
         return function(options, *args, **kwargs)
 

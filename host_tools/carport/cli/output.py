@@ -33,10 +33,12 @@ def print_log(line: str) -> None:
 
 
 def duration(ms: int) -> str:
-    """Return a duration as people say it: 0.42 s, 12 s, 3 min, 5 h, 2 days."""
+    """Return a duration as people say it: 420 ms, 1.5 s, 12 s, 3 min, 5 h, 2 days."""
+    if ms < 1000:
+        return f"{ms} ms"
     seconds = ms / 1000
     if seconds < 10:
-        return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
+        return f"{seconds:.1f} s"
     if seconds < 120:
         return f"{seconds:.0f} s"
     if seconds < 7200:

@@ -1,25 +1,19 @@
 """`carport signals`."""
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from carport.cli.options import Options, gateway_options
 from carport.cli.output import duration, print_json, value_text
+from carport.cli.vss import all_paths, signals_as_json
 
 if TYPE_CHECKING:
     from carport.client import Signals
 
 
 def _complete_path(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return the VSS paths, of all profiles that this installation has, that begin like this."""
-    import gateway
-
-    profiles = Path(gateway.__file__).parent / "profiles"
-    paths = {path for vss in profiles.glob("*/vss.json") for path in json.loads(vss.read_text())}
-    return sorted(path for path in paths if path.startswith(incomplete))
+    return [path for path in all_paths() if path.startswith(incomplete)]
 
 
 @click.command()
@@ -35,14 +29,13 @@ def signals(options: Options, paths: tuple[str, ...]) -> None:
       carport signals --json | jq '."Vehicle.Speed".value'
     """
     found = options.run(lambda client: client.signals(paths))
-    missing = [path for path in paths if path not in found]
     if options.as_json:
-        unknown = {path: {"value": None, "age_ms": None} for path in missing}
-        print_json({path: signal.as_json() for path, signal in found.items()} | unknown)
+        print_json(signals_as_json(found, list(paths)))
     else:
         _print_table(found)
-        for path in missing:
-            click.echo(f"{path} was never received")
+        for path in paths:
+            if path not in found:
+                click.echo(f"{path} is not known at present")
 
 
 def _print_table(signals: "Signals") -> None:

@@ -1,10 +1,16 @@
 """`carport status`."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from carport.cli.options import Options, gateway_options
 from carport.cli.output import print_json
 from carport.cli.summary import summary_table
+from carport.cli.vss import profile_paths, signals_as_json
+
+if TYPE_CHECKING:
+    from carport.client import Client, Signals
 
 
 @click.command()
@@ -17,10 +23,15 @@ def status(options: Options) -> None:
       carport status
       carport status --json | jq '."Vehicle.Speed".value'
     """
-    signals = options.run(lambda client: client.signals())
+
+    async def ask(client: "Client") -> "tuple[Signals, str | None]":
+        return await client.signals(), client.gateway.profile
+
+    signals, profile = options.run(ask)
+    paths = profile_paths(profile)
     if options.as_json:
-        print_json({path: signal.as_json() for path, signal in signals.items()})
+        print_json(signals_as_json(signals, paths))
     else:
         from rich.console import Console
 
-        Console().print(summary_table(signals))
+        Console().print(summary_table(signals, paths))

@@ -19,7 +19,7 @@ class Emulator:
 def running_emulators() -> list[Emulator]:
     """Return all that run now."""
     emulators = []
-    for path in sorted(paths.runtime_dir().glob("*.json")):
+    for path in sorted(paths.runtime_dir().glob("emulator-*.json")):
         try:
             entry = json.loads(path.read_text(encoding="utf-8"))
             os.kill(entry["pid"], 0)
