@@ -1,5 +1,5 @@
-"""Runs first on a board: nothing but the way back in.
+"""Runs first on a board: keeps ESP-IDF's own log lines off the serial port. Not run on one yet."""
 
-Whoever holds the button while the board starts gets the REPL instead of the gateway, for
-afterwards Ctrl-C on the serial port is a byte like any other.
-"""
+import esp
+
+esp.osdebug(None)

@@ -1,7 +1,7 @@
 """One CAN controller and the core: received frames in, transmissions out, and what became of them.
 
-The controller has machine.CAN's shape, with a `stream` that polls readable when there is something
-to do. Its interrupt handler only takes notes; `handle` and `send` act on them.
+The controller has machine.CAN's shape. Its interrupt handler only takes notes; `handle` and `send`
+act on them.
 
 A controller that went bus-off is restarted: soon at first, then each second.
 """
@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from firmware.ports.esp32.wakeup import Wakeup
     from firmware.ports.unix.can import CAN
     from gateway.core import Gateway
     from gateway.vehicle.commands import Transmission
@@ -26,14 +27,21 @@ _SLOW_RESTART_MS = const(1000)
 class CanBus:
     """The core's bus of this index, on a controller.
 
-    filters: what to receive, as set_filters takes it; everything, if the controller has no room
-    for so many.
+    wakeup: what the interrupts set to wake the runner; None for a controller whose own `stream`
+    does that. filters: what to receive, as set_filters takes it; everything, if the controller has
+    no room for so many.
     """
 
     def __init__(
-        self, gateway: "Gateway", bus: int, can: "CAN", filters: "list[tuple[int, int, int]]"
+        self,
+        gateway: "Gateway",
+        bus: int,
+        can: "CAN",
+        wakeup: "Wakeup | None",
+        filters: "list[tuple[int, int, int]]",
     ) -> None:
-        self.stream = can.stream
+        self.stream: Any = can.stream if wakeup is None else wakeup
+        self._wakeup = wakeup
         self._gateway = gateway
         self._bus = bus
         self._can = can
@@ -44,7 +52,7 @@ class CanBus:
         self._state = can.STATE_ACTIVE
         self._restarts = 0
         self._restart_ms: int | None = None
-        can.irq(self._interrupt, can.IRQ_TX | can.IRQ_STATE)
+        can.irq(self._interrupt, can.IRQ_TX | can.IRQ_STATE | (can.IRQ_RX if wakeup else 0))
         can.set_filters(filters if len(filters) <= can.FILTERS_MAX else None)
 
     def start(self, now_ms: int) -> None:
@@ -53,6 +61,8 @@ class CanBus:
 
     def handle(self, now_ms: int) -> None:
         """Pass on everything the controller has."""
+        if self._wakeup is not None:
+            self._wakeup.clear()
         recv = self._can.recv
         receive_frame = self._gateway.receive_frame
         bus = self._bus
@@ -103,7 +113,10 @@ class CanBus:
             if flags & can.IRQ_TX:
                 index = flags >> can.IRQ_TX_IDX_SHIFT & can.IRQ_TX_IDX_MASK
                 self._outcomes[index] = _FAILED if flags & can.IRQ_TX_FAILED else _SENT
-            self._is_noted = True
+            if flags & (can.IRQ_TX | can.IRQ_STATE):
+                self._is_noted = True
+            if self._wakeup is not None:
+                self._wakeup.set()
 
     def _report(self, now_ms: int) -> None:
         """Tell the core what became of its frames, and the controller's state if it is new."""

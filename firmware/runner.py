@@ -58,10 +58,9 @@ class Runner:
     """Runs a core.
 
     Args:
-        log: takes a line of text; the cable gets it as well.
+        log: takes a line of text; the cable gets each as well.
         reset: restarts the board; does not return.
         udp: where datagrams leave that are not for the cable.
-        cable: None where there is none.
         buses: the controllers, in the order of the core's buses.
     """
 
@@ -73,7 +72,7 @@ class Runner:
         log: "Callable[[str], object]",
         reset: "Callable[[], object]",
         udp: "Udp",
-        cable: "Cable | None",
+        cable: "Cable",
         buses: "list[CanBus]",
     ) -> None:
         self._gateway = gateway
@@ -92,8 +91,7 @@ class Runner:
         self._errors = 0
         self._errors_since_ms = 0
         self.add(udp)
-        if cable is not None:
-            self.add(cable)
+        self.add(cable)
         for bus in buses:
             self.add(bus)
 
@@ -162,10 +160,10 @@ class Runner:
         for transmission in gateway.cancels():
             self._buses[transmission.bus].cancel(transmission)
         for data, peer in gateway.datagrams():
-            if peer is not PEER:
-                self._send(data, peer)
-            elif self._cable is not None:
+            if peer is PEER:
                 self._cable.send(data)
+            else:
+                self._send(data, peer)
         for line in gateway.logs():
             self._log(line)
 
@@ -201,5 +199,4 @@ class Runner:
 
     def _log(self, line: str) -> None:
         self._log_line(line)
-        if self._cable is not None:
-            self._cable.log(line)
+        self._cable.log(line)

@@ -29,22 +29,16 @@ def start() -> Runner:
     gateway = Gateway(
         profile, storage.load(), AES, os.urandom, clock.now_ms(), board.name, board.platform
     )
-    buses = [
-        CanBus(gateway, index, board.open_can(index, bitrate), profile["filters"][index])
-        for index, (_, bitrate) in enumerate(profile["buses"])
-    ]
-    uart = board.open_uart()
-    cable = None if uart is None else Cable(gateway, uart)
-    udp = Udp(gateway, board.open_udp())
-    runner = Runner(gateway, clock, storage, board.log, board.reset, udp, cable, buses)
-    button = board.open_button(gateway)
-    if button is not None:
-        runner.add(button)
-    discovery = board.open_discovery()
-    if discovery is None:
-        board.log("discovery by multicast does not work here")
-    else:
-        runner.add(Udp(gateway, discovery))
+    buses = []
+    for index, (_, bitrate) in enumerate(profile["buses"]):
+        can, wakeup = board.open_can(index, bitrate)
+        buses.append(CanBus(gateway, index, can, wakeup, profile["filters"][index]))
+    cable = Cable(gateway, board.open_uart())
+    server, *listeners = [Udp(gateway, opened) for opened in board.open_sockets()]
+    runner = Runner(gateway, clock, storage, board.log, board.reset, server, cable, buses)
+    for listener in listeners:
+        runner.add(listener)
+    runner.add(board.open_button(gateway))
     gc.collect()
     board.log(f"ready after {clock.now_ms()} ms, {gc.mem_free()} bytes free")
     return runner

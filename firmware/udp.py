@@ -49,11 +49,27 @@ def open_socket(address: str, port: int) -> "socket.socket":
     return opened
 
 
-def join_group(opened: "socket.socket", interface: str) -> None:
-    """Let a socket receive what is sent to all CoAP nodes on this interface, named by its address.
+def open_group(interface: str) -> "socket.socket":
+    """Return a socket for what is sent to all CoAP nodes on the interface with this address.
+
+    Several programs may have one.
 
     Raises:
-        OSError: the interface has no multicast.
+        OSError: there is no multicast.
+    """
+    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    opened.bind(socket.getaddrinfo(ALL_COAP_NODES, COAP_PORT)[0][-1])
+    opened.setblocking(False)
+    join_group(opened, interface)
+    return opened
+
+
+def join_group(opened: "socket.socket", interface: str) -> None:
+    """Let a socket receive what is sent to all CoAP nodes on the interface with this address.
+
+    Raises:
+        OSError: there is no multicast.
     """
     membership = _ipv4(ALL_COAP_NODES) + _ipv4(interface)
     opened.setsockopt(_IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)

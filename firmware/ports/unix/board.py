@@ -24,7 +24,7 @@ import vfs
 from firmware.ports.unix.can import CAN
 from firmware.ports.unix.flash import Flash
 from firmware.ports.unix.uart import UART
-from firmware.udp import ALL_COAP_NODES, COAP_PORT, join_group, open_socket
+from firmware.udp import open_group, open_socket
 from gateway.const import const
 
 TYPE_CHECKING = False
@@ -62,28 +62,24 @@ class Board:
             vfs.mount(flash, _MOUNT)
         return _MOUNT + "/records"
 
-    def open_udp(self) -> "socket.socket":
-        """Return the socket of the CoAP server."""
-        return open_socket(_LOOPBACK, self._settings["coap_port"])
-
-    def open_discovery(self) -> "socket.socket | None":
-        """Return a socket for what is sent to all CoAP nodes on this PC, None if it has none."""
+    def open_sockets(self) -> "list[socket.socket]":
+        """Return the CoAP server's socket, and one for what is sent to all nodes on this PC."""
+        sockets = [open_socket(_LOOPBACK, self._settings["coap_port"])]
         try:
-            opened = open_socket(ALL_COAP_NODES, COAP_PORT)
-            join_group(opened, _LOOPBACK)
+            sockets.append(open_group(_LOOPBACK))
         except OSError:
-            return None
-        return opened
+            self.log("discovery by multicast does not work here")
+        return sockets
 
-    def open_uart(self) -> "UART | None":
+    def open_uart(self) -> UART:
         """Return the serial port."""
         return UART(self._settings["serial"])
 
-    def open_can(self, bus: int, bitrate: int) -> CAN:
-        """Return the controller of a bus, as it is after a reset."""
-        return CAN(bus + 1, bitrate, port=self._settings["can_port"])
+    def open_can(self, bus: int, bitrate: int) -> "tuple[CAN, None]":
+        """Return the controller of a bus, as it is after a reset; it needs no other wake-up."""
+        return CAN(bus + 1, bitrate, port=self._settings["can_port"]), None
 
-    def open_button(self, gateway: "Gateway") -> "Button | None":
+    def open_button(self, gateway: "Gateway") -> "Button":
         """Return the source of the button's presses."""
         return Button(gateway)
 
