@@ -40,15 +40,7 @@ class Selection:
     def __init__(self, state: "VehicleState", leaves: "list[int]", group: int) -> None:
         self._state = state
         self._group = group
-        self._records: list[tuple[int, int, bytes]] = []  # leaf, number of fields, their start
-        for leaf in leaves:
-            fields = bytearray(_NAME)
-            cbor.append_item(fields, state.paths[leaf][len(BASE_NAME) :])
-            unit = state.unit(leaf)
-            if unit:
-                fields.extend(_UNIT)
-                cbor.append_item(fields, unit)
-            self._records.append((leaf, 4 if unit else 3, bytes(fields)))
+        self._leaves = leaves
         self._pack = b""
         self._packed_version = -1
         self._packed_ms = 0
@@ -68,17 +60,19 @@ class Selection:
 
     def _encode(self, now_ms: int) -> bytes:
         state = self._state
+        known = [leaf for leaf in self._leaves if self._last_value(leaf) is not None]
         buffer = bytearray()
-        count = 0
-        for leaf, fields, start in self._records:
+        cbor.append_head(buffer, cbor.ARRAY, len(known))
+        for leaf in known:
+            is_first = leaf == known[0]
+            unit = state.unit(leaf)
+            buffer.append(cbor.MAP << 5 | 3 + (unit is not None) + is_first)
+            buffer.extend(_NAME)
+            cbor.append_item(buffer, state.paths[leaf][len(BASE_NAME) :])
+            if unit is not None:
+                buffer.extend(_UNIT)
+                cbor.append_item(buffer, unit)
             value = self._last_value(leaf)
-            if value is None:
-                continue
-            received_ms = state.received_ms(leaf)
-            assert received_ms is not None
-            count += 1
-            buffer.append(cbor.MAP << 5 | fields + (count == 1))
-            buffer.extend(start)
             kind = type(value)
             buffer.extend(_BOOL if kind is bool else _TEXT if kind is str else _VALUE)
             if kind is float:
@@ -86,13 +80,13 @@ class Selection:
             else:
                 cbor.append_item(buffer, value)
             buffer.extend(_TIME)
-            append_float32(buffer, (received_ms - now_ms) / 1000)
-            if count == 1:
+            age_ms = state.age_ms(leaf, now_ms)
+            assert age_ms is not None
+            append_float32(buffer, -age_ms / 1000)
+            if is_first:
                 buffer.extend(_BASE)
                 cbor.append_item(buffer, BASE_NAME)
-        head = bytearray()
-        cbor.append_head(head, cbor.ARRAY, count)
-        return bytes(head + buffer)
+        return bytes(buffer)
 
     def _last_value(self, leaf: int) -> "Value":
         """Return a leaf's value at the time it was received."""
@@ -114,7 +108,7 @@ class FetchedSelection(Selection):
         version = Selection.version(self)
         if version != self._seen_version:
             self._seen_version = version
-            values = [self._last_value(record[0]) for record in self._records]
+            values = [self._last_value(leaf) for leaf in self._leaves]
             if values != self._values:
                 self._values = values
                 self._own_version += 1
