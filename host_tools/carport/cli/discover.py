@@ -6,12 +6,19 @@ import click
 
 from carport.cli.output import print_json
 
-_SECONDS = 2.0
-
 
 @click.command()
+@click.option(
+    "--timeout",
+    "timeout_s",
+    metavar="S",
+    type=click.FloatRange(0, 60),
+    default=2.0,
+    show_default=True,
+    help="Seconds to listen for answers.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def discover(as_json: bool) -> None:
+def discover(timeout_s: float, as_json: bool) -> None:
     """List the gateways on this network, and the emulators on this machine.
 
     Anybody may answer here: a gateway proves itself only when it is talked to.
@@ -19,7 +26,7 @@ def discover(as_json: bool) -> None:
     \b
     Examples:
       carport discover
-      carport discover --json
+      carport discover --timeout 5 --json
     """
     import asyncio
 
@@ -31,7 +38,7 @@ def discover(as_json: bool) -> None:
     names = {address: known.name for known in known_gateways() for address in known.addresses}
     found: list[dict[str, Any]] = [
         {"address": address, "name": names.get(address), "serial": emulated.get(address)}
-        for address in dict.fromkeys([*emulated, *asyncio.run(ask(_SECONDS))])
+        for address in dict.fromkeys([*emulated, *asyncio.run(ask(timeout_s))])
     ]
     if as_json:
         print_json({"gateways": found})
