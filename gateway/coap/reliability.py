@@ -20,18 +20,19 @@ if TYPE_CHECKING:
     from typing import Any
 
 _REMEMBERED = const(32)
+_BYTES = const(6144)
 _ACK_TIMEOUT_MS = const(2000)
 _ACK_RANDOM_MS = const(1000)
 _MAX_RETRANSMIT = const(4)
 
 
 class Deduplicator:
-    """The newest requests, and what was sent in answer to each."""
+    """The newest requests, and what was sent in answer to each, within a budget of bytes."""
 
     def __init__(self) -> None:
         self._answers: dict[tuple[Hashable, int], bytes | None] = {}
-        self._order: list[tuple[Hashable, int] | None] = [None] * _REMEMBERED
-        self._next = 0
+        self._order: list[tuple[Hashable, int]] = []
+        self._bytes = 0
 
     def is_known(self, peer: "Hashable", message_id: int) -> bool:
         """Tell whether the request is remembered."""
@@ -42,15 +43,19 @@ class Deduplicator:
         return self._answers[peer, message_id]
 
     def remember(self, peer: "Hashable", message_id: int, answer: "bytes | None") -> None:
-        """Remember a request, or what was sent last in answer to it, and forget the oldest one."""
+        """Remember a request, or what was sent last in answer to it, and forget the oldest."""
         key = (peer, message_id)
+        old = self._answers.get(key)
         if key not in self._answers:
-            oldest = self._order[self._next]
-            if oldest is not None:
-                del self._answers[oldest]
-            self._order[self._next] = key
-            self._next = (self._next + 1) % _REMEMBERED
+            self._order.append(key)
         self._answers[key] = answer
+        self._bytes += _size(answer) - _size(old)
+        while len(self._order) > _REMEMBERED or (self._bytes > _BYTES and len(self._order) > 1):
+            self._bytes -= _size(self._answers.pop(self._order.pop(0)))
+
+
+def _size(answer: "bytes | None") -> int:
+    return 0 if answer is None else len(answer)
 
 
 class Unacknowledged:

@@ -1,0 +1,64 @@
+"""CoAP's message layer: what is remembered, and what is sent again when."""
+
+from gateway.coap.reliability import Deduplicator, Retransmitter
+
+
+def test_the_newest_requests_are_remembered() -> None:
+    seen = Deduplicator()
+    for message_id in range(40):
+        seen.remember("peer", message_id, b"answer %d" % message_id)
+    assert [n for n in range(40) if seen.is_known("peer", n)] == list(range(8, 40))
+    assert seen.answer("peer", 39) == b"answer 39"
+    assert not seen.is_known("other", 39)
+
+
+def test_large_answers_are_remembered_within_a_budget() -> None:
+    seen = Deduplicator()
+    for message_id in range(40):
+        seen.remember("peer", message_id, None)
+        seen.remember("peer", message_id, bytes(1100))
+    assert [n for n in range(40) if seen.is_known("peer", n)] == list(range(35, 40))
+
+
+def test_one_answer_is_remembered_however_large() -> None:
+    seen = Deduplicator()
+    seen.remember("peer", 1, bytes(10_000))
+    assert seen.is_known("peer", 1)
+    seen.remember("peer", 2, b"")
+    assert not seen.is_known("peer", 1)
+
+
+def test_an_answer_replaces_the_one_before() -> None:
+    seen = Deduplicator()
+    for _ in range(100):
+        seen.remember("peer", 1, bytes(3000))
+        seen.remember("peer", 2, bytes(3000))
+    assert seen.is_known("peer", 1)
+    assert seen.is_known("peer", 2)
+
+
+def test_retransmissions_double_their_distance_then_end() -> None:
+    retransmitter = Retransmitter()
+    retransmitter.add(b"data", "peer", 7, "about", jitter=0, now_ms=0)
+    times = []
+    while True:
+        due_ms = retransmitter.next_timeout()
+        assert due_ms is not None
+        again, given_up = retransmitter.due(due_ms)
+        if given_up:
+            break
+        assert [message.data for message in again] == [b"data"]
+        times.append(due_ms)
+    assert times == [2000, 6000, 14000, 30000]
+    assert [message.about for message in given_up] == ["about"]
+    assert retransmitter.next_timeout() is None
+
+
+def test_an_acknowledgement_ends_it_for_its_peer_only() -> None:
+    retransmitter = Retransmitter()
+    retransmitter.add(b"data", "peer", 7, None, jitter=255, now_ms=0)
+    assert retransmitter.end("other", 7) is None
+    assert retransmitter.end("peer", 8) is None
+    assert retransmitter.next_timeout() == 2996
+    assert retransmitter.end("peer", 7) is not None
+    assert retransmitter.next_timeout() is None
