@@ -15,9 +15,9 @@ _READ_BYTES = 256
 class Cable:
     """The core's cable, on a serial port with machine.UART's methods and a `stream` to poll."""
 
-    def __init__(self, gateway: "Gateway", uart: "UART") -> None:
+    def __init__(self, gateway: "Gateway", uart: "UART", decoder: Decoder) -> None:
         self.stream = uart.stream
-        self.decoder = Decoder()
+        self._decoder = decoder
         self._gateway = gateway
         self._uart = uart
         self._buffer = bytearray(_READ_BYTES)
@@ -28,7 +28,7 @@ class Cable:
         length = self._uart.readinto(self._buffer)
         if not length:
             return
-        for kind, content in self.decoder.feed(self._view[:length]):
+        for kind, content in self._decoder.feed(self._view[:length]):
             if kind == COAP:
                 self._gateway.receive_datagram(content, PEER, now_ms, True)
 

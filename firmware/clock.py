@@ -1,7 +1,5 @@
 """Time for the core: milliseconds that only go up, from the ticks that wrap around."""
 
-import time
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,8 +14,8 @@ class Clock:
 
     def __init__(
         self,
-        ticks_ms: "Callable[[], Any]" = time.ticks_ms,
-        ticks_diff: "Callable[[Any, Any], int]" = time.ticks_diff,
+        ticks_ms: "Callable[[], Any]",
+        ticks_diff: "Callable[[Any, Any], int]",
     ) -> None:
         self._ticks_ms = ticks_ms
         self._ticks_diff = ticks_diff

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 _LONGEST_WAIT_MS = const(3_600_000)  # the clock must be read now and then
 _QUIET_MS = const(150)  # a command under way has a deadline nearer than this
-_TURNS_A_CHECK = const(32)
+_TURNS_A_CHECK = const(4)
 _MAX_ERRORS = const(16)
 _ERRORS_FOR_MS = const(60_000)
 
@@ -62,6 +62,8 @@ class Runner:
         reset: restarts the board; does not return.
         udp: where datagrams leave that are not for the cable.
         buses: the controllers, in the order of the core's buses.
+
+    `errors` counts the turns that failed.
     """
 
     def __init__(
@@ -88,8 +90,9 @@ class Runner:
         self._unsaved: list[Save] = []
         self._turns = 0
         self._low_bytes = 0
-        self._errors = 0
-        self._errors_since_ms = 0
+        self.errors = 0
+        self._recent_errors = 0
+        self._recent_since_ms = 0
         self.add(udp)
         self.add(cable)
         for bus in buses:
@@ -185,15 +188,16 @@ class Runner:
 
     def _note_error(self, error: Exception) -> None:
         now_ms = self._now_ms()
-        if now_ms - self._errors_since_ms > _ERRORS_FOR_MS:
-            self._errors = 0
-            self._errors_since_ms = now_ms
-        self._errors += 1
+        if now_ms - self._recent_since_ms > _ERRORS_FOR_MS:
+            self._recent_errors = 0
+            self._recent_since_ms = now_ms
+        self._recent_errors += 1
+        self.errors += 1
         trace = io.StringIO()
         sys.print_exception(error, trace)
         for line in trace.getvalue().splitlines():
             self._log(line)
-        if self._errors >= _MAX_ERRORS:
+        if self._recent_errors >= _MAX_ERRORS:
             self._log("too many errors: restarting")
             self._reset()
 

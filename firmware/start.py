@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+import time
 
 from firmware.aes import AES
 from firmware.cable import Cable
@@ -13,6 +14,7 @@ from firmware.storage import Storage
 from firmware.udp import Udp
 from gateway import cbor
 from gateway.core import Gateway
+from gateway.slipmux import Decoder
 
 if sys.platform == "esp32":
     from firmware.ports.esp32.board import Board
@@ -22,18 +24,28 @@ else:
 
 def start() -> Runner:
     """Return the runner of this board's gateway, ready to run."""
-    clock = Clock()
+    clock = Clock(time.ticks_ms, time.ticks_diff)
     board = Board()
     storage = Storage(board.mount())
     profile = cbor.decode(board.read_profile())
+    decoder = Decoder()
+
+    def platform() -> "dict[str, int | str]":
+        described = board.platform()
+        described["errors"] = runner.errors
+        described["cable_bad_frames"] = decoder.bad_frames
+        described["cable_oversized_frames"] = decoder.oversized_frames
+        described["cable_unknown_frames"] = decoder.unknown_frames
+        return described
+
     gateway = Gateway(
-        profile, storage.load(), AES, os.urandom, clock.now_ms(), board.name, board.platform
+        profile, storage.load(), AES, os.urandom, clock.now_ms(), board.name, platform
     )
     buses = []
     for index, (_, bitrate) in enumerate(profile["buses"]):
         can, wakeup = board.open_can(index, bitrate)
         buses.append(CanBus(gateway, index, can, wakeup, profile["filters"][index]))
-    cable = Cable(gateway, board.open_uart())
+    cable = Cable(gateway, board.open_uart(), decoder)
     server, *listeners = [Udp(gateway, opened) for opened in board.open_sockets()]
     runner = Runner(gateway, clock, storage, board.log, board.reset, server, cable, buses)
     for listener in listeners:

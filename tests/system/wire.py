@@ -1,0 +1,63 @@
+"""A running gateway as the tests' host model sees it: UDP and the cable instead of the core's door."""
+
+import os
+import select
+import socket
+import termios
+import tty
+from collections.abc import Hashable
+from urllib.parse import urlsplit
+
+from gateway.slipmux import COAP, LOG, Decoder, encode_coap
+
+TIMEOUT_S = 5.0
+
+
+class Wire:
+    """Sends a datagram and waits for its answer; stands in for `tests.models.shell.Shell`."""
+
+    def __init__(self, coap: str, serial: str) -> None:
+        address = urlsplit(coap)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.settimeout(TIMEOUT_S)
+        self.socket.connect((address.hostname, address.port))
+        self.datagrams: list[tuple[bytes, Hashable]] = []
+        self.logs: list[str] = []
+        self._serial = os.open(serial, os.O_RDWR | os.O_NOCTTY)
+        tty.setraw(self._serial)
+        termios.tcflush(self._serial, termios.TCIOFLUSH)
+        self._decoder = Decoder()
+
+    def close(self) -> None:
+        self.socket.close()
+        os.close(self._serial)
+
+    def receive_datagram(self, data: bytes, peer: Hashable, on_cable: bool = False) -> None:
+        """Bring the gateway a datagram, and keep its answer."""
+        if on_cable:
+            self.write_serial(encode_coap(data))
+            answer = self.read_message()
+        else:
+            self.socket.send(data)
+            answer = self.socket.recv(2048)
+        self.datagrams.append((answer, peer))
+
+    def write_serial(self, data: bytes) -> None:
+        """Put bytes on the cable."""
+        while data:
+            data = data[os.write(self._serial, data) :]
+
+    def read_message(self) -> bytes:
+        """Return the next message from the cable, keeping the log lines before it."""
+        while True:
+            readable, _, _ = select.select([self._serial], [], [], TIMEOUT_S)
+            assert readable, f"no message on the cable, only {self.logs}"
+            messages = []
+            for kind, content in self._decoder.feed(os.read(self._serial, 4096)):
+                if kind == COAP:
+                    messages.append(content)
+                elif kind == LOG:
+                    self.logs.append(content.decode())
+            if messages:
+                (message,) = messages
+                return message
