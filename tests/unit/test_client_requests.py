@@ -9,7 +9,7 @@ import aiocoap
 import cbor2
 import pytest
 
-from carport.client import Client, session
+from carport.client import Client, route, session
 from carport.client.known_gateways import KnownGateway, find_gateway
 from carport.client.route import Via
 from carport.errors import (
@@ -336,3 +336,22 @@ def test_where_no_more_keys_are_to_be_had_clients_take_turns(
 
     asyncio.run(many())
     assert len(fake_gateway.commands) == 5
+
+
+def test_a_gateway_that_comes_back_in_time_is_waited_for(
+    paired: KnownGateway, fake_gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    async def at_the_third_time(addresses: list[str], timeout_s: float) -> str | None:
+        asked.append(addresses)
+        return addresses[0] if len(asked) == 3 else None
+
+    async def nobody(timeout_s: float) -> list[str]:
+        return []
+
+    monkeypatch.setattr(route, "first_to_answer", at_the_third_time)
+    monkeypatch.setattr(route, "discover", nobody)
+
+    assert run(paired, lambda client: client.lock()).state == "confirmed"
+    assert len(asked) == 3

@@ -29,6 +29,7 @@ from carport.errors import (
 DEFAULT_TIMEOUT_S = 15.0
 
 _PROOF_S = 2.0
+_PAUSE_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -205,17 +206,23 @@ class Client:
         pool = self.gateway.contexts
         session = await Session.open(await claim(pool, deadline))
         self._closing.push_async_callback(session.close)
-        async for route in routes(self.gateway, self._via, self._port, deadline, self._on_log):
-            session.address = route.address
-            if route.is_certain or await _proves_itself(session, deadline):
-                self._closing.push_async_callback(route.close)
-                self.route = route
-                await session.enrol_another(pool, deadline)
-                self.gateway = self.gateway.reached(
-                    address=None if route.relay else route.address, serial_port=route.port
-                )
-                return session
-            await route.close()
+        self.route = route = await self._find_route(session, deadline)
+        self._closing.push_async_callback(route.close)
+        await session.enrol_another(pool, deadline)
+        self.gateway = self.gateway.reached(
+            address=None if route.relay else route.address, serial_port=route.port
+        )
+        return session
+
+    async def _find_route(self, session: Session, deadline: float) -> Route:
+        """Return the first route that leads to the gateway, and let session use it."""
+        while _now() < deadline:
+            async for route in routes(self.gateway, self._via, self._port, deadline, self._on_log):
+                session.address = route.address
+                if route.is_certain or await _proves_itself(session, deadline):
+                    return route
+                await route.close()
+            await asyncio.sleep(min(_PAUSE_S, max(0.0, deadline - _now())))
         raise NoAnswerError(
             f"{self.gateway.name} cannot be reached, and nothing was sent: check that it is "
             "powered and on this network, or connect the cable and give --port"

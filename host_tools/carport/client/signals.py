@@ -67,13 +67,18 @@ def shortest(value: float) -> float:
 
     A board calculates in binary32; what is none, or no finite number, is returned as it is.
     """
-    try:
-        single = _BINARY32.pack(value)
-    except OverflowError:
-        return value
-    if _BINARY32.unpack(single)[0] == value:
+    single = _binary32(value)
+    if single and _BINARY32.unpack(single)[0] == value:
         for digits in range(1, 10):
             rounded = float(f"{value:.{digits}g}")
-            if _BINARY32.pack(rounded) == single:
+            if _binary32(rounded) == single:
                 return rounded
     return value
+
+
+def _binary32(value: float) -> bytes | None:
+    """Return the binary32 nearest to value, None if value is too large."""
+    try:
+        return _BINARY32.pack(value)
+    except OverflowError:
+        return None
