@@ -11,6 +11,7 @@ from carport.client.emulators import running_emulators
 from carport.client.known_gateways import KnownGateway
 from carport.client.lan import discover, first_to_answer
 from carport.client.serial_port import open_port
+from carport.errors import CarportError
 
 Via = Literal["lan", "serial", "auto"]
 Log = Callable[[str], None]
@@ -53,7 +54,8 @@ async def routes(
 ) -> AsyncIterator[Route]:
     """Yield the routes that a gateway may be reached by, likeliest first; the caller closes them.
 
-    port: a serial port to use instead of the one that is known; it excludes the LAN.
+    port: a serial port to use instead of the one that is known; it excludes the LAN. With via
+    "auto" a port that cannot be used is left out, otherwise it is waited for.
 
     Raises:
         UsageError, NoAnswerError: the port, or the only one known, cannot be used.
@@ -65,19 +67,31 @@ async def routes(
         address = await _first_to_answer(gateway.addresses, deadline)
         if address is not None:
             yield Route(address)
+    emulated = [] if via == "lan" else [each.serial_port for each in running_emulators()]
     known = None if via == "lan" else gateway.serial_port
-    emulated_ports = [] if via == "lan" else [each.serial_port for each in running_emulators()]
-    is_open_to_use = known is not None and (known in emulated_ports or _is_cable(known))
-    if known is not None and is_open_to_use:
-        yield await open_cable(known, deadline, on_log, is_certain=known not in emulated_ports)
+    if known in emulated or (known is not None and _is_cable(known)):
+        if via == "serial":
+            yield await open_cable(known, deadline, on_log, is_certain=known not in emulated)
+        elif route := await _cable_if_free(known, on_log, is_certain=known not in emulated):
+            yield route
+        known = None
     if via != "serial":
         async for address in _found_on_lan(gateway, deadline):
             yield Route(address, is_certain=False)
-    for emulated in emulated_ports:
-        if emulated != known:
-            yield await open_cable(emulated, deadline, on_log, is_certain=False)
-    if via == "serial" and known is not None and not is_open_to_use:
+    for other in emulated:
+        if other == gateway.serial_port:
+            continue
+        if route := await _cable_if_free(other, on_log, is_certain=False):
+            yield route
+    if via == "serial" and known is not None:
         yield await open_cable(known, deadline, on_log)
+
+
+async def _cable_if_free(port: str, on_log: Log, is_certain: bool) -> Route | None:
+    try:
+        return await open_cable(port, _now(), on_log, is_certain)
+    except CarportError:
+        return None
 
 
 async def _found_on_lan(gateway: KnownGateway, deadline: float) -> AsyncIterator[str]:
@@ -86,17 +100,21 @@ async def _found_on_lan(gateway: KnownGateway, deadline: float) -> AsyncIterator
     for address in emulated:
         if address not in gateway.addresses:
             yield address
-    remaining_s = deadline - asyncio.get_running_loop().time()
+    remaining_s = deadline - _now()
     for address in await discover(max(0.0, min(_DISCOVERY_S, remaining_s))):
         if address not in gateway.addresses and address not in emulated:
             yield address
 
 
 async def _first_to_answer(addresses: list[str], deadline: float) -> str | None:
-    remaining_s = deadline - asyncio.get_running_loop().time()
+    remaining_s = deadline - _now()
     return await first_to_answer(addresses, min(_PING_S, remaining_s))
 
 
 def _is_cable(port: str) -> bool:
     """Tell whether port is there, and no terminal: a number under /dev/pts is anybody's next."""
     return "://" in port or (os.path.exists(port) and not port.startswith("/dev/pts/"))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
