@@ -1,7 +1,7 @@
 """CRC-8 SAE J1850: polynomial 0x1D, from 0xFF, at the end XORed with 0xFF.
 
-A CRC runs over bytes as `register = TABLE[register ^ byte]`, which the callers write out in their
-loops. That of a frame starts with the low and high byte of its id.
+The checksum of a frame covers the low and the high byte of its id, then its data without the
+checksum's own byte.
 """
 
 TYPE_CHECKING = False
@@ -38,3 +38,13 @@ def crc8(data: "Buffer") -> int:
 def start_of_frame(arbitration_id: int) -> int:
     """Return the register after the low and the high byte of a frame's id."""
     return TABLE[TABLE[0xFF ^ (arbitration_id & 0xFF)] ^ (arbitration_id >> 8 & 0xFF)]
+
+
+def crc8_of_frame(start: int, data: "Buffer", position: int) -> int:
+    """Return the checksum that belongs into data[position]; start is its id's start_of_frame."""
+    table = TABLE
+    for i in range(position):
+        start = table[start ^ data[i]]
+    for i in range(position + 1, len(data)):
+        start = table[start ^ data[i]]
+    return start ^ 0xFF

@@ -10,10 +10,14 @@ one, counts 0 .. maximum and around. As in AUTOSAR E2E's profile 2:
 4. Further ahead is as likely behind: refused, and the next frame is compared with this one, so
    that an ECU that restarted costs one frame. Once the message is overdue, it is accepted.
 
-Nothing here allocates.
+Receiving allocates nothing. So no function on its way may have more than 11 locals and stack
+entries together: MicroPython takes the state of a larger call from the heap and gives it back
+afterwards, which may set off a collection.
 """
 
-from gateway.can.crc8 import TABLE, start_of_frame
+from gateway.can.crc8 import crc8_of_frame, start_of_frame
+from gateway.can.last_payload import SMALL_INT_MASK, LastPayload
+from gateway.can.signal import get_raw
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,30 +25,33 @@ if TYPE_CHECKING:
 
     from gateway.can.signal import Buffer
 
-ACCEPTED = 0
 UNKNOWN_ID = -1
 WRONG_LENGTH = -2
 BAD_CHECKSUM = -3
 REPEATED_COUNTER = -4
 WRONG_SEQUENCE = -5
 
-REASONS = (
+# What is counted, in the place of the negated status.
+OUTCOMES = (
     "accepted",
     "unknown_id",
     "wrong_length",
     "bad_checksum",
     "repeated_counter",
     "wrong_sequence",
+    "lost",
 )
 
-SMALL_INT_MASK = 0x3FFFFFFF  # counters wrap before they become heap integers on a 32-bit chip
+_ACCEPTED = 0
+_LOST = 6
 
 
 class ReceivedMessage:
-    """A message that is read: decides on each of its frames.
+    """A message that is read: judges each of its frames, and keeps the last one's payload.
 
     row: one of the compiled profile's `received`.
-    index: its place there, which the caller may want to know.
+    index: its place there.
+    counts: how many frames had each of OUTCOMES.
     """
 
     def __init__(self, row: "list[Any]", index: int) -> None:
@@ -53,46 +60,56 @@ class ReceivedMessage:
             self.bus,
             self.arbitration_id,
             self.is_extended_id,
-            self.length,
-            self.timeout_ms,
+            self._length,
+            timeout_ms,
             self._checksum,
             counter,
             self._counter_maximum,
-            self.multiplexor,
+            self._multiplexor,
         ) = row
-        self.lost = 0
-        self._received_ms = 0
-        self._next_counter = -1
+        self.latest = LastPayload(self._length, timeout_ms)
+        self._multiplexed: dict[int, LastPayload] = {}
+        self.counts = [0 for _ in OUTCOMES]
         self._start = start_of_frame(self.arbitration_id)
         self._has_counter = counter is not None
         pieces: bytes = counter or bytes(4)
         self._counter_byte, self._counter_shift, self._counter_mask, _ = pieces
+        self._next_counter = -1
         self._max_delta = (self._counter_maximum + 1) // 2
 
-    def accept(self, data: "Buffer", now_ms: int) -> int:
-        """Return ACCEPTED, or why the frame is refused."""
-        length = self.length
-        if len(data) != length:
-            return WRONG_LENGTH
+    def multiplexed(self, value: int) -> LastPayload:
+        """Return where the payloads with this value of the multiplexor are kept from now on."""
+        if value not in self._multiplexed:
+            self._multiplexed[value] = LastPayload(self._length, self.latest.timeout_ms)
+        return self._multiplexed[value]
+
+    def receive(self, data: "Buffer", now_ms: int) -> int:
+        """Return the index if the frame is accepted, else the status that tells why not."""
+        if len(data) != self._length:
+            return self._count(WRONG_LENGTH)
         checksum = self._checksum
-        if checksum >= 0:
-            table = TABLE
-            register = self._start
-            for i in range(checksum):
-                register = table[register ^ data[i]]
-            for i in range(checksum + 1, length):
-                register = table[register ^ data[i]]
-            if register ^ 0xFF != data[checksum]:
-                return BAD_CHECKSUM
+        if checksum >= 0 and data[checksum] != crc8_of_frame(self._start, data, checksum):
+            return self._count(BAD_CHECKSUM)
         if self._has_counter:
             counter = data[self._counter_byte] >> self._counter_shift & self._counter_mask
             if counter != self._next_counter:
                 status = self._jump(counter, now_ms)
                 if status < 0:
-                    return status
+                    return self._count(status)
             self._next_counter = counter + 1 if counter < self._counter_maximum else 0
-        self._received_ms = now_ms
-        return ACCEPTED
+        self.counts[_ACCEPTED] = self.counts[_ACCEPTED] + 1 & SMALL_INT_MASK
+        self.latest.store(data, now_ms)
+        if self._multiplexor is not None:
+            self._store_multiplexed(get_raw(data, self._multiplexor), data, now_ms)
+        return self.index
+
+    def _store_multiplexed(self, value: int, data: "Buffer", now_ms: int) -> None:
+        if value in self._multiplexed:
+            self._multiplexed[value].store(data, now_ms)
+
+    def _count(self, status: int) -> int:
+        self.counts[-status] = self.counts[-status] + 1 & SMALL_INT_MASK
+        return status
 
     def _jump(self, counter: int, now_ms: int) -> int:
         """Decide on a counter that is not the next one."""
@@ -101,16 +118,28 @@ class ReceivedMessage:
         if counter > maximum:
             return WRONG_SEQUENCE
         if expected < 0:
-            return ACCEPTED
+            return _ACCEPTED
         skipped = counter - expected
         if skipped < 0:
             skipped += maximum + 1
         if skipped == maximum:
             return REPEATED_COUNTER
         if skipped < self._max_delta:
-            self.lost = self.lost + skipped & SMALL_INT_MASK
-            return ACCEPTED
-        if now_ms - self._received_ms > self.timeout_ms:
-            return ACCEPTED
+            self.counts[_LOST] = self.counts[_LOST] + skipped & SMALL_INT_MASK
+            return _ACCEPTED
+        if not self.latest.is_known(now_ms):
+            return _ACCEPTED
         self._next_counter = counter + 1 if counter < maximum else 0
         return WRONG_SEQUENCE
+
+
+class UnknownMessage:
+    """Stands for every message that is not read."""
+
+    def __init__(self) -> None:
+        self.counts = [0 for _ in OUTCOMES]
+
+    def receive(self, data: "Buffer", now_ms: int) -> int:
+        """Return that the id is unknown."""
+        self.counts[-UNKNOWN_ID] = self.counts[-UNKNOWN_ID] + 1 & SMALL_INT_MASK
+        return UNKNOWN_ID

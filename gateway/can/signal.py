@@ -25,6 +25,14 @@ def get_raw(data: "Buffer", pieces: bytes) -> int:
     return raw
 
 
+def differs(data: "Buffer", other: "Buffer", masks: bytearray) -> bool:
+    """Tell whether data and other, as long as masks, differ in a bit of masks."""
+    for i in range(len(masks)):  # noqa: SIM110 - any() would allocate a generator
+        if (data[i] ^ other[i]) & masks[i]:
+            return True
+    return False
+
+
 def put_raw(buffer: bytearray, pieces: bytes, raw: int) -> None:
     """Write the low bits of raw into buffer: of a negative value, its two's complement."""
     for i in range(0, len(pieces), 4):

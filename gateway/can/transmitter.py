@@ -1,6 +1,6 @@
 """Transmitting: frames that ask for something, complete with counter and checksum."""
 
-from gateway.can.crc8 import TABLE, start_of_frame
+from gateway.can.crc8 import crc8_of_frame, start_of_frame
 from gateway.can.signal import put_raw
 from gateway.errors import EncodeError
 
@@ -29,6 +29,7 @@ class TransmitMessage:
             self._counter_maximum,
             self._signals,
         ) = row
+        self._start = start_of_frame(self.arbitration_id)
         self._next_counter = 0
 
     def encode(self, raw_values: "dict[str, int]") -> bytes:
@@ -51,15 +52,8 @@ class TransmitMessage:
             put_raw(buffer, self._counter, counter)
             self._next_counter = counter + 1 if counter < self._counter_maximum else 0
         if self._checksum >= 0:
-            buffer[self._checksum] = self._crc(buffer)
+            buffer[self._checksum] = crc8_of_frame(self._start, buffer, self._checksum)
         return bytes(buffer)
-
-    def _crc(self, buffer: bytearray) -> int:
-        register = start_of_frame(self.arbitration_id)
-        for i, byte in enumerate(buffer):
-            if i != self._checksum:
-                register = TABLE[register ^ byte]
-        return register ^ 0xFF
 
 
 class Transmitter:

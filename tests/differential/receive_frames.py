@@ -11,9 +11,10 @@ def receive_all(profile: bytes, frames: list) -> list:  # type: ignore[type-arg]
     leaves = [[] for _ in compiled["received"]]  # type: ignore[var-annotated]
     for leaf, row in enumerate(compiled["leaves"]):
         leaves[row[2]].append(leaf)
-    outcomes = []
+    outcomes: list[list[object]] = []
     for bus, arbitration_id, is_extended_id, data in frames:
         status = state.receive(bus, arbitration_id, is_extended_id, data, 0)
         told = [state.value(leaf, 0) for leaf in leaves[status]] if status >= 0 else []
-        outcomes.append([status, *told])
+        outcomes.append([status])
+        outcomes[-1].extend(told)
     return outcomes

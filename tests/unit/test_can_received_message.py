@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.can.received_message import (
-    ACCEPTED,
     BAD_CHECKSUM,
+    OUTCOMES,
     REPEATED_COUNTER,
     WRONG_LENGTH,
     WRONG_SEQUENCE,
@@ -13,12 +13,14 @@ from gateway.can.received_message import (
 from tests.differential.frames import checksum, reference_frame
 
 DOORS = 0x100
+ACCEPTED = 3  # the message's index
+LOST = OUTCOMES.index("lost")
 TIMEOUT_MS = 500
 COUNTER = b"\x01\x00\x0f\x00"
 
 
 def message(maximum: int = 15) -> ReceivedMessage:
-    return ReceivedMessage([0, DOORS, False, 8, TIMEOUT_MS, 0, COUNTER, maximum, None], 0)
+    return ReceivedMessage([0, DOORS, False, 8, TIMEOUT_MS, 0, COUNTER, maximum, None], ACCEPTED)
 
 
 def frame(counter: int) -> bytes:
@@ -26,25 +28,25 @@ def frame(counter: int) -> bytes:
 
 
 def outcomes(received: ReceivedMessage, counters: list[int], now_ms: int = 0) -> list[int]:
-    return [received.accept(frame(counter), now_ms) for counter in counters]
+    return [received.receive(frame(counter), now_ms) for counter in counters]
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 9, 64])
 def test_another_length_is_refused(length: int) -> None:
-    assert message().accept(bytes(length), 0) == WRONG_LENGTH
+    assert message().receive(bytes(length), 0) == WRONG_LENGTH
 
 
 def test_every_bit_is_under_the_checksum() -> None:
     good = frame(0)
-    assert message().accept(good, 0) == ACCEPTED
+    assert message().receive(good, 0) == ACCEPTED
     for bit in range(64):
         bad = bytearray(good)
         bad[bit // 8] ^= 1 << bit % 8
-        assert message().accept(bad, 0) == BAD_CHECKSUM, bit
+        assert message().receive(bad, 0) == BAD_CHECKSUM, bit
 
 
 def test_the_checksum_belongs_to_the_id() -> None:
-    assert message().accept(reference_frame(DOORS + 1, 0, bytes(8)), 0) == BAD_CHECKSUM
+    assert message().receive(reference_frame(DOORS + 1, 0, bytes(8)), 0) == BAD_CHECKSUM
 
 
 @pytest.mark.parametrize("position", [0, 3, 7])
@@ -52,21 +54,25 @@ def test_the_checksum_may_be_any_byte(position: int) -> None:
     row = [0, DOORS, False, 8, TIMEOUT_MS, position, None, 0, None]
     data = bytearray(b"\x01\x02\x03\x04\x05\x06\x07\x08")
     data[position] = checksum(DOORS, bytes(data), position)
-    assert ReceivedMessage(row, 0).accept(data, 0) == ACCEPTED
+    assert ReceivedMessage(row, ACCEPTED).receive(data, 0) == ACCEPTED
     data[position] ^= 1
-    assert ReceivedMessage(row, 0).accept(data, 0) == BAD_CHECKSUM
+    assert ReceivedMessage(row, ACCEPTED).receive(data, 0) == BAD_CHECKSUM
 
 
 def test_without_checksum_and_counter_only_the_length_counts() -> None:
-    received = ReceivedMessage([0, DOORS, False, 2, TIMEOUT_MS, -1, None, 0, None], 0)
-    assert [received.accept(data, 0) for data in (b"ab", b"ab", b"abc")] == [0, 0, WRONG_LENGTH]
+    received = ReceivedMessage([0, DOORS, False, 2, TIMEOUT_MS, -1, None, 0, None], ACCEPTED)
+    assert [received.receive(data, 0) for data in (b"ab", b"ab", b"abc")] == [
+        ACCEPTED,
+        ACCEPTED,
+        WRONG_LENGTH,
+    ]
 
 
 @pytest.mark.parametrize("first", range(16))
 def test_any_counter_may_be_the_first_and_they_go_around(first: int) -> None:
     received = message()
     assert outcomes(received, [(first + i) % 16 for i in range(40)]) == [ACCEPTED] * 40
-    assert received.lost == 0
+    assert received.counts[LOST] == 0
 
 
 def test_a_repeated_counter_is_refused_however_late() -> None:
@@ -81,7 +87,7 @@ def test_up_to_half_the_range_ahead_is_accepted_and_counted(last: int) -> None:
     for delta in range(1, 16):
         received = message()
         status = outcomes(received, [last, (last + delta) % 16])[1]
-        assert (status, received.lost) == (
+        assert (status, received.counts[LOST]) == (
             (ACCEPTED, delta - 1) if delta <= 8 else (WRONG_SEQUENCE, 0)
         )
 
@@ -98,13 +104,13 @@ def test_an_overdue_message_may_begin_anywhere(later_ms: int, status: int) -> No
     received = message()
     assert outcomes(received, [9], now_ms=1000) == [ACCEPTED]
     assert outcomes(received, [2], now_ms=1000 + later_ms) == [status]
-    assert received.lost == 0
+    assert received.counts[LOST] == 0
 
 
 def test_a_counter_may_end_below_its_bits() -> None:
     received = message(maximum=14)
     assert outcomes(received, [13, 14, 0, 1]) == [ACCEPTED] * 4
-    assert received.lost == 0
+    assert received.counts[LOST] == 0
     assert outcomes(message(maximum=14), [15]) == [WRONG_SEQUENCE]
     assert outcomes(message(maximum=14), [14, 15, 0]) == [ACCEPTED, WRONG_SEQUENCE, ACCEPTED]
 
@@ -112,7 +118,7 @@ def test_a_counter_may_end_below_its_bits() -> None:
 def test_a_refused_frame_changes_nothing() -> None:
     received = message()
     assert outcomes(received, [3]) == [ACCEPTED]
-    assert received.accept(frame(9)[:7], 0) == WRONG_LENGTH
-    assert received.accept(b"\xff" + frame(9)[1:], 0) == BAD_CHECKSUM
+    assert received.receive(frame(9)[:7], 0) == WRONG_LENGTH
+    assert received.receive(b"\xff" + frame(9)[1:], 0) == BAD_CHECKSUM
     assert outcomes(received, [4]) == [ACCEPTED]
-    assert received.lost == 0
+    assert received.counts[LOST] == 0

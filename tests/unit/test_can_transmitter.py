@@ -75,6 +75,11 @@ def test_each_message_counts_by_itself_and_around() -> None:
     assert decode(CLIMATE, transmitter.encode(CLIMATE, {}))["Counter"] == 0
 
 
+def test_a_counter_may_end_below_its_bits() -> None:
+    message = TransmitMessage(compile_profile(ODD)["transmitted"][0])
+    assert [message.encode({})[2] >> 4 for _ in range(9)] == [*range(7), 0, 1]
+
+
 def test_each_frame_carries_its_checksum() -> None:
     transmitter = Transmitter(PROFILE)
     frames = [transmitter.encode(BODY, {"LockRequest": 1}) for _ in range(3)]
