@@ -51,8 +51,8 @@ class VehicleState:
     ) -> int:
         """Take in a data frame; allocate nothing.
 
-        Call it as `state.receive(...)`: of a bound method that was stored in a variable, MicroPython
-        copies so many arguments to the heap.
+        Call it as `state.receive(...)`: MicroPython copies so many arguments to the heap if the
+        bound method was stored in a variable before.
 
         Returns:
             The index of its message in the profile's `received`, or a negative status of
