@@ -1,0 +1,361 @@
+"""The runner in the VM, with loopback sockets and a core that does as it is told."""
+
+import pytest
+
+from tests.vm import run_script
+
+RIG = """
+import gc, socket, sys
+from firmware.cable import PEER, Cable
+from firmware.runner import Runner
+from firmware.udp import Udp
+from gateway.slipmux import Decoder, encode_coap, encode_log
+
+told = []  # what happened, in its order
+
+class Core:
+    # Notes what it is told; asks for what is in `asks`, once.
+    def __init__(self):
+        self.asks = {}
+        self.timeout_ms = None
+        self.fails = 0
+
+    def ask(self, what):
+        return self.asks.pop(what, [])
+
+    def receive_datagram(self, data, peer, now_ms, on_cable=False):
+        told.append(("datagram", bytes(data), on_cable))
+        self.peer = peer
+        if self.fails:
+            self.fails -= 1
+            raise ValueError("a bug")
+
+    def handle_timer(self, now_ms):
+        assert now_ms >= self.timeout_ms
+        self.timeout_ms = None
+        told.append("timer")
+
+    def next_timeout(self):
+        return self.timeout_ms
+
+    def saved(self, number, now_ms):
+        told.append(("saved", number))
+
+    def frame_failed(self, frame, now_ms):
+        told.append(("failed", frame.name))
+        self.asks["datagrams"] = [(b"it failed", self.peer)]
+
+    def saves(self):
+        return self.ask("saves")
+
+    def frames(self):
+        return self.ask("frames")
+
+    def cancels(self):
+        return self.ask("cancels")
+
+    def datagrams(self):
+        return self.ask("datagrams")
+
+    def logs(self):
+        return self.ask("logs")
+
+class Storage:
+    is_broken = False
+
+    def save(self, name, data):
+        if self.is_broken:
+            raise OSError(28)
+        told.append(("save", name, data))
+
+class Frame:
+    bus = 0
+
+    def __init__(self, name):
+        self.name = name
+
+class Bus:
+    takes = True
+
+    def __init__(self, core):
+        self.stream = opened()
+        self.core = core
+
+    def handle(self, now_ms):
+        self.stream.recv(99)
+        told.append("can")
+
+    def start(self, now_ms):
+        told.append("start")
+
+    def next_timeout(self):
+        return None
+
+    def handle_timer(self, now_ms):
+        pass
+
+    def send(self, frame, now_ms):
+        if self.takes:
+            told.append(("frame", frame.name))
+        else:
+            self.core.frame_failed(frame, now_ms)
+
+    def cancel(self, frame):
+        told.append(("cancel", frame.name))
+
+class Clock:
+    now = 1000
+
+    def now_ms(self):
+        return self.now
+
+class Uart:
+    def __init__(self, stream):
+        self.stream = stream
+        self.write = stream.write
+        self.readinto = stream.readinto
+
+def opened():
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for port in range(20000 + len(told), 60000):
+        try:
+            made.bind(socket.getaddrinfo("127.0.0.1", port)[0][-1])
+            break
+        except OSError:
+            pass
+    made.setblocking(False)
+    made_at[id(made)] = socket.getaddrinfo("127.0.0.1", port)[0][-1]
+    return made
+
+def address(of):
+    return made_at[id(of)]
+
+class Stop(BaseException):
+    pass
+
+def reset():
+    raise Stop
+
+made_at = {}
+core, storage, clock = Core(), Storage(), Clock()
+host, cable_host, server, uart_end = opened(), opened(), opened(), opened()
+uart_end.connect(address(cable_host))
+bus = Bus(core)
+udp = Udp(core, server)
+cable = Cable(core, Uart(uart_end), Decoder())
+logged = []
+runner = Runner(core, clock, storage, logged.append, reset, udp, cable, [bus])
+
+def from_host(data):
+    host.sendto(data, address(server))
+
+def from_cable(data):
+    cable_host.sendto(encode_coap(data), address(uart_end))
+"""
+
+
+def run(script: str) -> list[str]:
+    return run_script(RIG + script, heapsize="1m").splitlines()
+
+
+def test_effects_are_done_in_their_order() -> None:
+    script = """
+from_host(b"request")
+core.asks = {
+    "logs": ["line"], "cancels": [Frame("old")], "frames": [Frame("new")],
+    "saves": [(1, "a", b"1"), (2, "b", None)],
+}
+runner.turn()
+for each in told + logged:
+    print(each)
+core.asks = {"datagrams": [(b"to host", core.peer), (b"to cable", PEER)]}
+from_host(b"")
+runner.turn()
+print(host.recv(99), cable_host.recv(99) == encode_log("line"))
+print(cable_host.recv(99) == encode_coap(b"to cable"))
+"""
+    assert run(script) == [
+        "('datagram', b'request', False)",
+        "('save', 'a', b'1')",
+        "('save', 'b', None)",
+        "('saved', 2)",
+        "('frame', 'new')",
+        "('cancel', 'old')",
+        "line",
+        "b'to host' True",
+        "True",
+    ]
+
+
+def test_what_a_frame_that_failed_at_once_brings_about_is_done_in_the_same_turn() -> None:
+    script = """
+bus.takes = False
+from_host(b"request")
+core.asks = {"frames": [Frame("new")]}
+runner.turn()
+print(told[-1], host.recv(99))
+"""
+    assert run(script) == ["('failed', 'new') b'it failed'"]
+
+
+def test_nothing_leaves_before_its_save_and_a_failed_save_is_tried_again_in_its_place() -> None:
+    script = """
+storage.is_broken = True
+from_host(b"request")
+core.asks = {"saves": [(1, "a", b"1"), (2, "b", b"2")], "frames": [Frame("new")]}
+try:
+    runner.turn()
+except OSError:
+    print(told)
+storage.is_broken = False
+told.clear()
+from_host(b"again")
+core.asks["saves"] = [(3, "c", b"3")]
+runner.turn()
+print(told)
+"""
+    assert run(script) == [
+        "[('datagram', b'request', False)]",
+        "[('datagram', b'again', False), ('save', 'a', b'1'), ('save', 'b', b'2'), "
+        "('save', 'c', b'3'), ('saved', 3), ('frame', 'new')]",
+    ]
+
+
+def test_the_timer_is_served_when_its_time_has_come() -> None:
+    script = """
+core.timeout_ms = clock.now + 5
+runner.turn()
+print(told)
+clock.now += 5
+from_host(b"x")
+runner.turn()
+print(told)
+"""
+    assert run(script) == ["[]", "['timer', ('datagram', b'x', False)]"]
+
+
+def test_each_source_that_is_ready_gets_one_go_a_turn() -> None:
+    script = """
+for i in range(3):
+    from_host(b"host")
+    host.sendto(b"frame", address(bus.stream))
+for i in range(3):
+    told.clear()
+    from_cable(b"cable")
+    runner.turn()
+    print("can" in told, ("datagram", b"host", False) in told,
+        ("datagram", b"cable", True) in told, len(told))
+"""
+    assert run(script) == ["True True True 3"] * 3
+
+
+def test_an_error_is_logged_with_its_trace_and_the_next_request_is_served() -> None:
+    script = """
+def log(line):
+    logged.append(line)
+    if line == "served":
+        raise Stop
+runner._log_line = log
+core.fails = 1
+from_host(b"first")
+from_host(b"second")
+serve = core.receive_datagram
+def receive(data, peer, now_ms, on_cable=False):
+    serve(data, peer, now_ms, on_cable)
+    core.asks["logs"] = ["served"]
+core.receive_datagram = receive
+runner.add(Udp(core, server))
+try:
+    runner.run()
+except Stop:
+    pass
+print(told, runner.errors)
+print(logged[0], "|", logged[-2])
+print(cable_host.recv(99) == encode_log(logged[0]))
+"""
+    assert run(script) == [
+        "['start', ('datagram', b'first', False), ('datagram', b'second', False)] 1",
+        "Traceback (most recent call last): | ValueError: a bug",
+        "True",
+    ]
+
+
+@pytest.mark.parametrize(("pause_ms", "errors"), [(0, 16), (3_000, 16), (10_000, 40)])
+def test_many_errors_within_a_minute_reset_the_board(pause_ms: int, errors: int) -> None:
+    script = """
+old = core.receive_datagram
+def receive(data, peer, now_ms, on_cable=False):
+    clock.now += PAUSE
+    from_host(b"next")
+    if len(told) > 40:
+        raise Stop
+    old(data, peer, now_ms, on_cable)
+core.receive_datagram = receive
+runner.add(Udp(core, server))
+core.fails = 1000
+from_host(b"first")
+try:
+    runner.run()
+except Stop:
+    print(runner.errors)
+"""
+    assert run(script.replace("PAUSE", str(pause_ms))) == [str(errors)]
+
+
+def test_garbage_is_collected_while_nothing_is_due_and_not_before_a_deadline() -> None:
+    script = """
+def litter():
+    for i in range(200):
+        bytearray(4000)
+    return gc.mem_alloc()
+
+bus.start = lambda now_ms: reset()
+try:
+    runner.run()  # measures the heap, and stops
+except Stop:
+    pass
+
+class Idle:
+    # A poll in which nothing is ever ready, and time is up at once.
+    def poll(self, timeout_ms):
+        return []
+    def ipoll(self, timeout_ms):
+        return ()
+runner._poll = Idle()
+
+def turns(deadline_ms):
+    high = litter()
+    core.timeout_ms = clock.now + deadline_ms
+    for i in range(8):
+        runner.turn()
+    return gc.mem_alloc() < high
+print(turns(50), turns(500))
+"""
+    assert run(script) == ["False True"]
+
+
+def test_a_turn_that_wakes_for_nothing_allocates_nothing() -> None:
+    script = """
+class Quiet:
+    def __init__(self):
+        self.stream = server
+        self.handle = self.take
+        self.buffer = bytearray(99)
+    def take(self, now_ms):
+        server.readinto(self.buffer)
+quiet = Quiet()
+runner.add(quiet)
+core.saves = core.frames = core.cancels = core.datagrams = core.logs = lambda: ()
+core.timeout_ms = clock.now + 50
+for i in range(50):
+    from_host(b"x")
+gc.collect()
+gc.disable()
+for i in range(2):
+    before = gc.mem_alloc()
+    for i in range(20):
+        runner.turn()
+    after = gc.mem_alloc()
+print(after - before)
+"""
+    assert run(script) == ["0"]
