@@ -168,11 +168,6 @@ class Client:
                 "the gateway's answer cannot be read: update the board and this program together"
             ) from error
 
-    async def receipt(self, id: int) -> Receipt:
-        """Return the receipt of the command with this id, whatever its state."""
-        response = _successful(await self._request(aiocoap.GET, f"receipts/{id}"))
-        return decode_receipt(response.payload)
-
     async def enrol(self, name: str | None = None, role: Role | None = None) -> NewKey:
         """Make one more OSCORE context: for ourselves, or for a new principal with a role."""
         exchange = KeyExchange("enrol", name, role)
