@@ -1,4 +1,4 @@
-"""A running gateway as the tests' host model sees it: UDP and the cable instead of the core's door."""
+"""A running gateway behind UDP and a cable, for the tests' model of a host."""
 
 import os
 import select
@@ -6,6 +6,8 @@ import socket
 import termios
 import tty
 from collections.abc import Hashable
+from types import TracebackType
+from typing import Self
 from urllib.parse import urlsplit
 
 from gateway.slipmux import COAP, LOG, Decoder, encode_coap
@@ -16,7 +18,7 @@ TIMEOUT_S = 5.0
 class Wire:
     """Sends a datagram and waits for its answer; stands in for `tests.models.shell.Shell`."""
 
-    def __init__(self, coap: str, serial: str) -> None:
+    def __init__(self, coap: str, serial: str, is_flushed: bool = True) -> None:
         address = urlsplit(coap)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.settimeout(TIMEOUT_S)
@@ -25,10 +27,19 @@ class Wire:
         self.logs: list[str] = []
         self._serial = os.open(serial, os.O_RDWR | os.O_NOCTTY)
         tty.setraw(self._serial)
-        termios.tcflush(self._serial, termios.TCIOFLUSH)
+        if is_flushed:
+            termios.tcflush(self._serial, termios.TCIOFLUSH)
         self._decoder = Decoder()
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.socket.close()
         os.close(self._serial)
 
@@ -52,12 +63,12 @@ class Wire:
         while True:
             readable, _, _ = select.select([self._serial], [], [], TIMEOUT_S)
             assert readable, f"no message on the cable, only {self.logs}"
-            messages = []
+            message = None
             for kind, content in self._decoder.feed(os.read(self._serial, 4096)):
                 if kind == COAP:
-                    messages.append(content)
+                    assert message is None, "two messages for one request"
+                    message = content
                 elif kind == LOG:
                     self.logs.append(content.decode())
-            if messages:
-                (message,) = messages
+            if message is not None:
                 return message

@@ -53,9 +53,9 @@ class EmulatorProcess:
         impatience.start()
         line = self._process.stdout.readline()
         impatience.cancel()
-        ready = json.loads(line) if line else {"error": "it ended without a word"}
+        ready: dict[str, Any] = json.loads(line) if line else {"error": self.read_log()}
         if "error" in ready:
-            self.stop()
+            self.__exit__(None, None, None)
             raise CarportError(f"the emulator does not start: {ready['error']}")
         self.coap = ready["coap"]
         self.serial = ready["serial"]
@@ -70,6 +70,7 @@ class EmulatorProcess:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+        self._log.close()
 
     @property
     def pid(self) -> int:

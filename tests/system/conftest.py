@@ -1,0 +1,44 @@
+"""An emulator for the tests that want a gateway with a car."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from carport.emulator.process import EmulatorProcess
+from tests.system.wire import Wire
+from tests.vm import find_micropython
+
+
+@pytest.fixture(scope="session")
+def needs_vm() -> None:
+    """Skip where there is no MicroPython VM and none is required."""
+    if find_micropython() is None:
+        reason = "no `micropython` beside the interpreter or on PATH"
+        if os.environ.get("CARPORT_REQUIRE_VM") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def carport_home(needs_vm: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The CARPORT_HOME of a module's emulators and commands."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def emulator(carport_home: Path) -> Iterator[EmulatorProcess]:
+    """One running emulator for a module, on free ports."""
+    environment = {"CARPORT_HOME": str(carport_home)}
+    with EmulatorProcess(
+        "--coap-port", "0", "--can-port", "0", environment=environment
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def wire(emulator: EmulatorProcess) -> Iterator[Wire]:
+    """A connection to the emulator's gateway, by network and cable."""
+    with Wire(emulator.coap, emulator.serial) as connected:
+        yield connected
