@@ -11,8 +11,9 @@ Rules:
    Each source that is ready gets one go a turn, so none starves the others.
 2. A save that fails is tried again with the next one, and nothing that depends on it leaves
    meanwhile.
-3. Garbage is collected while nothing is ready and the next deadline is not near, which it always
-   is while a command is under way; so the heap does not run full between a command and its frame.
+3. Garbage is collected while nothing is ready and no command is under way, once half of what was
+   free at the start is used. So the heap does not run full between a command and its frame, and
+   what lives long stays in its lower part: the upper one is in one piece, for large answers.
    `gc.threshold` keeps its default: MicroPython collects by itself only when the heap is full.
 4. An error costs its turn, not the gateway: it is logged with its trace. Too many in a minute, and
    the board is reset.
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 
 
 _LONGEST_WAIT_MS = const(3_600_000)  # the clock must be read now and then
-_QUIET_MS = const(150)  # a command under way has a deadline nearer than this
 _TURNS_A_CHECK = const(4)
 _MAX_ERRORS = const(16)
 _ERRORS_FOR_MS = const(60_000)
@@ -126,9 +126,9 @@ class Runner:
                 bus.handle_timer(now_ms)
             self._settle()
             wait_ms = 0
-        elif self._turns >= _TURNS_A_CHECK and wait_ms > _QUIET_MS:
-            self._collect_if_idle()
         self._turns += 1
+        if self._turns >= _TURNS_A_CHECK and not self._gateway.has_commands:
+            self._collect_if_idle()
         handlers = self._handlers
         for ready in self._poll.ipoll(wait_ms):
             handlers[id(ready[0])](self._now_ms())

@@ -138,6 +138,11 @@ class Gateway:
         self._settle(now_ms)
         self._endpoint.handle_timer(now_ms)
 
+    @property
+    def has_commands(self) -> bool:
+        """Whether a command is under way, so that this is no time for anything that can wait."""
+        return self._engine.is_active
+
     def next_timeout(self) -> "int | None":
         """Return when `handle_timer` wants to be called, None if nothing is planned."""
         engine = self._engine.next_timeout()
