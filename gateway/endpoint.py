@@ -204,7 +204,7 @@ class Endpoint:
         for unacknowledged in given_up:
             if unacknowledged.about is not None:
                 self._observers.drop(unacknowledged.about)
-        for observer in self._observers.due(now_ms)[:1]:  # the others at once, in calls of their own
+        for observer in self._observers.due(now_ms)[:1]:  # the others in calls of their own
             self._notify(observer, now_ms)
         while self._delayed and now_ms >= self._delayed[0][0]:
             _, data, peer = self._delayed.pop(0)
