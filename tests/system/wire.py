@@ -58,6 +58,12 @@ class Wire:
         while data:
             data = data[os.write(self._serial, data) :]
 
+    def is_hung_up(self) -> bool:
+        """Tell whether the cable's other end is gone."""
+        poll = select.poll()
+        poll.register(self._serial, select.POLLIN)
+        return any(event & select.POLLHUP for _, event in poll.poll(0))
+
     def read_message(self) -> bytes:
         """Return the next message from the cable, keeping the log lines before it."""
         while True:
