@@ -1,0 +1,25 @@
+"""`carport demo`."""
+
+import signal
+import sys
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each step.")
+def demo(as_json: bool) -> int:
+    """Show the whole story on this machine: pair, lock, heat, and what is refused.
+
+    It needs no board, no car and no network, takes under a minute, and leaves nothing behind.
+
+    \b
+    Examples:
+      carport demo
+      carport demo --json
+    """
+    from carport.demo.tell import tell
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+    return 0 if tell(as_json) else 1
