@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 COAP_PORT = 5683
 ALL_COAP_NODES = "224.0.1.187"  # RFC 7252 section 12.8
 
-_MAX_BYTES = const(1281)  # one more than the core takes, so that it can tell a longer one
+_MAX_BYTES = const(1153)  # one more than the core takes, so that it can tell a longer one
 _IPPROTO_IP = const(0)
 
 

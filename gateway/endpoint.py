@@ -61,7 +61,7 @@ from gateway.errors import (
 from gateway.observers import Observers
 from gateway.oscore import option
 from gateway.oscore.protection import protect_response, unprotect_request
-from gateway.request import Request, diagnostic
+from gateway.request import MAX_BLOCK_BYTES, MAX_BLOCK_SZX, Request, diagnostic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,11 +79,9 @@ if TYPE_CHECKING:
 # What a resource answers when it wants a fresh Echo.
 CHALLENGE: "Answer" = (UNAUTHORIZED, [], b"")
 
-MAX_DATAGRAM_BYTES = 1280
+MAX_DATAGRAM_BYTES = 1152  # RFC 7252 section 4.6
 
 _ACK_DELAY_MS = const(500)
-_BLOCK_SZX = const(6)  # 1024 bytes
-_CABLE_BLOCK_SZX = const(5)  # 512 bytes
 _SNAPSHOTS = const(2)
 
 
@@ -425,14 +423,14 @@ class Endpoint:
             DecodeError: there is no such block.
         """
         code, options, payload = answer
-        szx = _CABLE_BLOCK_SZX if request.on_cable else _BLOCK_SZX
+        szx = MAX_BLOCK_SZX
         num = 0
         if request.block2 is not None:
             num, _, asked_szx = block.decode(request.block2)
             szx = min(szx, asked_szx)
-        elif len(payload) <= 16 << szx:
+        elif type(payload) is bytes:
             return answer
-        part, more = block.cut(payload, num, szx)
+        part, more = cut(payload, num, szx)
         extra = [(BLOCK2, block.encode(num, more, szx))]
         if more or num:
             self._etag = (self._etag + 1) & 0xFFFF
@@ -456,7 +454,8 @@ class Endpoint:
         wanted = (request.known_key.kid, request.segments, request.payload)
         for snapshot, etag, (code, options, payload) in self._snapshots:
             if snapshot == wanted:
-                part, more = block.cut(payload, num, szx)
+                szx = min(szx, MAX_BLOCK_SZX)
+                part, more = cut(payload, num, szx)
                 extra = [(ETAG, etag), (BLOCK2, block.encode(num, more, szx))]
                 return code, sorted(options + extra), part
         return None
@@ -478,6 +477,21 @@ class Endpoint:
             self._observers.reset(peer, message_id)
             if ended is not None and ended.about is not None:
                 self._observers.drop(ended.about)
+
+
+def cut(payload: "bytes | list[bytes]", num: int, szx: int) -> "tuple[bytes, bool]":
+    """Return block num of a payload, which may come in pieces, and whether more follow.
+
+    Raises:
+        DecodeError: there is no such block.
+    """
+    if type(payload) is bytes:
+        return block.cut(payload, num, szx)
+    piece, offset = divmod(num << szx + 4, MAX_BLOCK_BYTES)
+    if piece >= len(payload):
+        raise DecodeError("no such block")
+    part, more = block.cut(payload[piece], offset >> szx + 4, szx)
+    return part, more or piece + 1 < len(payload)
 
 
 def _due_ms(delayed: "tuple[int, bytes, Hashable]") -> int:

@@ -21,13 +21,18 @@ from gateway.errors import DecodeError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable
+    from typing import Any
 
     from gateway.coap.message import Message, Options
     from gateway.oscore.protection import ProtectedRequest
     from gateway.vault.keys import Key
 
-    # What a resource answers: code, options, payload. None: later, through Endpoint.respond.
-    Answer = tuple[int, Options, bytes]
+    # What a resource answers: code, options, payload. A payload of more than a block is a list of
+    # blocks. None: later, through Endpoint.respond.
+    Answer = tuple[int, Options, Any]
+
+MAX_BLOCK_SZX = 5
+MAX_BLOCK_BYTES = 16 << MAX_BLOCK_SZX
 
 CBOR_FORMAT: "Options" = [(CONTENT_FORMAT, bytes((CBOR,)))]
 SENML_FORMAT: "Options" = [(CONTENT_FORMAT, bytes((SENML_CBOR,)))]

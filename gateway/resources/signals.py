@@ -10,7 +10,7 @@ from struct import pack
 from gateway import cbor
 from gateway.coap.numbers import CONTENT, FETCH, GET
 from gateway.errors import DecodeError
-from gateway.request import SENML_FORMAT
+from gateway.request import MAX_BLOCK_BYTES, SENML_FORMAT
 from gateway.vault.keys import VIEWER
 
 TYPE_CHECKING = False
@@ -34,14 +34,15 @@ class Selection:
     """Some leaves of the car's state, as one SenML pack.
 
     A pack is kept for 20 ms, so ages are up to that much older than it says: readers that come one
-    after the other cost its encoding once.
+    after the other cost its encoding once. It is made in pieces of a block, so that even a heap
+    full of small holes has room for it.
     """
 
     def __init__(self, state: "VehicleState", leaves: "list[int]", group: int) -> None:
         self._state = state
         self._group = group
         self._leaves = leaves
-        self._pack = b""
+        self._pack: bytes | list[bytes] = b""
         self._packed_version = -1
         self._packed_ms = 0
 
@@ -49,8 +50,8 @@ class Selection:
         """Return a number that changes when one of the leaves does."""
         return self._state.group_version(self._group)
 
-    def pack(self, now_ms: int) -> bytes:
-        """Return the pack."""
+    def pack(self, now_ms: int) -> "bytes | list[bytes]":
+        """Return the pack; if it is larger than a block, in blocks."""
         version = self.version()
         if version != self._packed_version or now_ms - self._packed_ms > 20:
             self._pack = self._encode(now_ms)
@@ -58,9 +59,10 @@ class Selection:
             self._packed_ms = now_ms
         return self._pack
 
-    def _encode(self, now_ms: int) -> bytes:
+    def _encode(self, now_ms: int) -> "bytes | list[bytes]":
         state = self._state
         known = [leaf for leaf in self._leaves if self._last_value(leaf) is not None]
+        pieces = []
         buffer = bytearray()
         cbor.append_head(buffer, cbor.ARRAY, len(known))
         for leaf in known:
@@ -86,7 +88,11 @@ class Selection:
             if is_first:
                 buffer.extend(_BASE)
                 cbor.append_item(buffer, BASE_NAME)
-        return bytes(buffer)
+            if len(buffer) > MAX_BLOCK_BYTES:
+                pieces.append(bytes(buffer[:MAX_BLOCK_BYTES]))
+                buffer = buffer[MAX_BLOCK_BYTES:]
+        pieces.append(bytes(buffer))
+        return pieces if len(pieces) > 1 else pieces[0]
 
     def _last_value(self, leaf: int) -> "Value":
         """Return a leaf's value at the time it was received."""
