@@ -1,0 +1,1 @@
+"""Drivers of chips that stock MicroPython does not know."""
