@@ -1,4 +1,4 @@
-"""The firmware under the bench: its VM, a hub in a process of its own, a cable, and the car's frames.
+"""The firmware under the bench: its VM, a hub in a process of its own, a cable, the car's frames.
 
 All in one thread here, so that nothing else runs in this process while something is timed.
 """
@@ -55,6 +55,7 @@ class Board:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._parts = ExitStack()
+        self._counter = 0
 
     def __enter__(self) -> Self:
         with self._parts:
@@ -69,7 +70,8 @@ class Board:
         traceback: TracebackType | None,
     ) -> None:
         if error is not None:
-            error.add_note(f"The board said:\n{self._read_log()}")
+            code = self._process.poll()
+            error.add_note(f"The VM's exit code: {code}. It said:\n{self._read_log()}")
         self._parts.close()
 
     def send(self, request: bytes) -> None:
@@ -125,18 +127,17 @@ class Board:
             "serial": os.ttyname(slave),
             "can_port": can_port,
         }
-        self._log = parts.enter_context(tempfile.TemporaryFile())
-        process = vm.start(
+        self._log = parts.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is entered
+        self._process = vm.start(
             "tests.bench.firmware_with_probe", str(probe_port), stdout=self._log.fileno()
         )
-        parts.callback(_end, process)
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(settings) + "\n")
-        process.stdin.flush()
+        parts.callback(_end, self._process)
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(settings) + "\n")
+        self._process.stdin.flush()
         self._wait_until_ready()
         self.bus = can.Bus(interface="socketcand", host=HOST, port=can_port, channel="can0")
         parts.callback(self.bus.shutdown)
-        self._counter = 0
         self.host = Host(AES, os.urandom, self._exchange_by_cable)
 
     def _read_log(self) -> str:

@@ -110,13 +110,29 @@ class Rig:
         return self.settle()[0][0]
 
 
-class Status:
-    """An authenticated GET of /lock, for which the state is encoded."""
+class Operation:
+    """One thing that is measured; see the top of this file."""
 
     repeats = 1
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
+
+    def prepare(self) -> None:
+        """Make ready for `run`."""
+
+    def run(self) -> None:
+        """Do what is measured."""
+
+    def check(self) -> None:
+        """Raise AssertionError if it was not done."""
+
+
+class Status(Operation):
+    """An authenticated GET of /lock, for which the state is encoded."""
+
+    def __init__(self, rig: Rig) -> None:
+        Operation.__init__(self, rig)
         self._request = self._answer = b""
 
     def prepare(self) -> None:
@@ -153,13 +169,11 @@ class Refused(Status):
         assert cbor.decode(payload)["state"] == "refused"
 
 
-class Lock:
+class Lock(Operation):
     """A command from its datagram until its frame is handed out, its intent saved at once."""
 
-    repeats = 1
-
     def __init__(self, rig: Rig) -> None:
-        self._rig = rig
+        Operation.__init__(self, rig)
         self._request = b""
         self._frames: list[Transmission] = []
 
@@ -183,14 +197,14 @@ class Lock:
         assert rig.host.open(rig.settle()[0][0])[0] == CHANGED
 
 
-class Frame:
+class Frame(Operation):
     """A received CAN frame that is accepted."""
 
     repeats = ROUNDS_A_RUN * FRAMES_A_RUN
     counter = "accepted"
 
     def __init__(self, rig: Rig) -> None:
-        self._rig = rig
+        Operation.__init__(self, rig)
         self._receive_frame = rig.gateway.receive_frame  # here, for it allocates
         self._before = 0
         self._frames: list[list[Any]] = []
@@ -235,7 +249,7 @@ class DamagedFrame(Frame):
         return [arbitration_id, memoryview(damaged), 0, 0]
 
 
-OPERATIONS = {
+OPERATIONS: "dict[str, type[Operation]]" = {
     "status": Status,
     "status_again": StatusAgain,
     "refused": Refused,

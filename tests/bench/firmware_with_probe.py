@@ -29,7 +29,7 @@ class Watch:
         self._fd = leave_open()
         self._before = gc.mem_alloc()  # type: ignore[attr-defined]
 
-    def end(self):  # type: ignore[no-untyped-def]
+    def end(self) -> "tuple[int, bool]":
         """Return (bytes, whether there was a collection)."""
         used = gc.mem_alloc() - self._before  # type: ignore[attr-defined]
         with open("/dev/null") as file:
@@ -37,7 +37,7 @@ class Watch:
 
 
 def leave_open() -> int:
-    return open("/dev/null").fileno()  # noqa: SIM115 - for the collector to close
+    return open("/dev/null").fileno()  # for the collector to close
 
 
 class Probe:

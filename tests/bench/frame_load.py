@@ -9,7 +9,8 @@ _SECONDS = 20
 def frames_a_second() -> float:
     """Return the reference profile's load while the car is awake."""
     profile = inputs.profile()
-    buses = {name: filters for (name, _), filters in zip(profile["buses"], profile["filters"])}
+    names = [name for name, _ in profile["buses"]]
+    filters = dict(zip(names, profile["filters"], strict=True))
     rig = Rig()
     rig.run(_SECONDS)
     identifiers = {message.name: message.frame_id for message in rig.database.messages}
@@ -18,7 +19,7 @@ def frames_a_second() -> float:
         for each in rig.run(_SECONDS)
         if any(
             identifiers[each.name] & mask == identifier & mask
-            for identifier, mask, _ in buses.get(each.bus, ())
+            for identifier, mask, _ in filters.get(each.bus, ())
         )
     ]
     return len(sent) / _SECONDS

@@ -1,4 +1,4 @@
-"""What both interpreters are given: the reference car, compiled, and frames as cantools sees them."""
+"""What both interpreters are given: the reference car, compiled, and its frames by cantools."""
 
 from collections.abc import Mapping
 from functools import cache

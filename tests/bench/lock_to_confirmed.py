@@ -32,9 +32,7 @@ class Locks:
     @property
     def ours_ms(self) -> list[float]:
         """What is left without the car."""
-        return [
-            whole - car for whole, car in zip(self.whole_ms, self.car_ms, strict=True)
-        ]
+        return [whole - car for whole, car in zip(self.whole_ms, self.car_ms, strict=True)]
 
     def add(self, start_s: float, at_ms: Mapping[str, int]) -> None:
         """Add a lock that is over now; at_ms: its receipt's."""

@@ -17,6 +17,7 @@ ECHO_BYTES = 48  # as long as a sealed GET
 
 _PACK_STALE_S = 0.025
 _SETTLED_S = 0.00006  # longer, and CPUs fall asleep, which costs more than an echo
+_IDLE_TURNS = 40  # the runner looks at its heap each 32
 _WARM_UP = 3
 _ECHO_FOR_S = 3.0
 _FRAME_S = 2.0
@@ -64,6 +65,13 @@ class Requests:
             self._echo_s = time.monotonic()
         return self._echo
 
+    def idle(self) -> None:
+        """Let the VM collect its garbage if it wants to, as it does when idle, and warm up."""
+        for _ in range(_IDLE_TURNS):
+            self.echo_us()
+        for _ in range(_WARM_UP):
+            self.bare_echo_us()
+
     def bare_echo_us(self) -> float:
         """Return the round-trip time of a bare echo."""
         board = self._board
@@ -74,15 +82,17 @@ class Requests:
         """Return the round-trip time of an echo that is a source of the firmware's runner."""
         return self._time_us(lambda: self._board.ask_probe(bytes(ECHO_BYTES)))
 
-    def request_us(self, request: bytes) -> tuple[float, bytes]:
-        """Return the round-trip time of a request, and its answer."""
+    def request_us(self, request: bytes, code: int) -> float:
+        """Return the round-trip time of a request; it must be answered with this code."""
         answers = []
 
         def exchange() -> None:
             self._board.send(request)
             answers.append(self._board.receive())
 
-        return self._time_us(exchange), answers[0]
+        taken_us = self._time_us(exchange)
+        assert self._board.host.open(answers[0])[0] == code
+        return taken_us
 
     def _time_us(self, exchange: Callable[[], object]) -> float:
         settle()
@@ -109,21 +119,16 @@ def measure_requests(board: Board, rounds: int) -> Times:
         time.sleep(_PACK_STALE_S)
         status, again = host.seal(GET, b"lock"), host.seal(GET, b"lock")
         refused = host.seal_command("unlock", requests.fresh_echo())
-        for _ in range(_WARM_UP):
-            requests.bare_echo_us()
+        requests.idle()
         times.bare_echo.append(requests.bare_echo_us())
         times.echo.append(requests.echo_us())
         times.bare_echo.append(requests.bare_echo_us())
-        status_us, status_answer = requests.request_us(status)
-        times.status.append(status_us)
+        times.status.append(requests.request_us(status, CONTENT))
         times.bare_echo.append(requests.bare_echo_us())
-        again_us, again_answer = requests.request_us(again)
-        times.status_again.append(again_us)
+        times.status_again.append(requests.request_us(again, CONTENT))
+        requests.idle()
         times.bare_echo.append(requests.bare_echo_us())
-        refused_us, refused_answer = requests.request_us(refused)
-        times.refused.append(refused_us)
-        assert host.open(status_answer)[0] == host.open(again_answer)[0] == CONTENT
-        assert host.open(refused_answer)[0] == CONFLICT
+        times.refused.append(requests.request_us(refused, CONFLICT))
     return times
 
 
@@ -137,8 +142,7 @@ def measure_locks(board: Board, rounds: int) -> LockTimes:
         time.sleep(_PACK_STALE_S)
         request = board.host.seal_command("lock", requests.fresh_echo())
         board.read_probe()
-        for _ in range(_WARM_UP):
-            requests.bare_echo_us()
+        requests.idle()
         times.bare_echo.append(requests.bare_echo_us())
         settle()
         start_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)  # the VM's ticks_us

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from carport.emulator.firmware_process import HEAP_BYTES
-from tests.bench.core_loop import OPERATIONS
+from tests.bench.core import Cost
 from tests.bench.figures import median, p99, text
 from tests.bench.lock_to_confirmed import Locks
 from tests.bench.results import LocksOn, Results
@@ -23,7 +23,6 @@ _OPERATIONS = {
     "frame_unknown": "received CAN frame, refused by its id",
     "frame_damaged": "received CAN frame, refused by its checksum",
 }
-assert list(_OPERATIONS) == list(OPERATIONS)
 
 
 def render(results: Results, date: str) -> str:
@@ -50,11 +49,12 @@ Written by `python -m tests.bench`, which is what `make bench` runs: do not edit
 
 {_table(["made on", ""], rows)}
 
-**How to read this.** No absolute time here is a result: another machine, or the same one with more to do, has others. What
-counts are the ratios: each request is timed right after a bare UDP echo in the same VM and the same run, so that whatever
-slows one slows the other. The medians say what a command costs, the 99th percentiles how this machine was disturbed. The VM is
-MicroPython's own for PCs with the heap of an ESP32; **nothing here was measured on a board**, and the last section, which says
-what an ESP32 might make of it, is arithmetic. No test passes or fails by a time."""
+**How to read this.** No absolute time here is a result: another machine, or the same one with more
+to do, has others. What counts are the ratios: each request is timed right after a bare UDP echo in
+the same VM and the same run, so that whatever slows one slows the other. The medians say what a
+command costs, the 99th percentiles how this machine was disturbed. The VM is MicroPython's own for
+PCs with the heap of an ESP32; **nothing here was measured on a board**, and the last section,
+which says what an ESP32 might make of it, is arithmetic. No test passes or fails by a time."""
 
 
 def _requests(results: Results) -> str:
@@ -76,8 +76,8 @@ def _requests(results: Results) -> str:
     return f"""\
 ## A request over loopback UDP
 
-The real firmware in the VM, authenticated requests (CoAP, OSCORE) from a raw client that sealed them before.
-{len(times.status)} of each.
+The real firmware in the VM, authenticated requests (CoAP, OSCORE) from a raw client that sealed
+them before. {len(times.status)} of each.
 
 {_table(head, rows)}"""
 
@@ -112,8 +112,9 @@ def _locks(all_locks: Iterable[LocksOn]) -> str:
     return f"""\
 ## A lock up to its CAN frame
 
-The intent of a command is durable before its frame leaves, so this is the file system's time as well. The board's flash is
-littlefs in an image file. The emulated bus takes 222 us for the frame, and its hub wakes each millisecond.
+The intent of a command is durable before its frame leaves, so this is the file system's time as
+well. The board's flash is littlefs in an image file. The emulated bus takes 222 us for the frame,
+and its hub wakes each millisecond.
 
 {tables}"""
 
@@ -126,7 +127,7 @@ def _core(results: Results) -> str:
             *_figures(cost.vm_us),
             f"{cost.vm_bytes:,}",
         ]
-        for name, cost in results.core.items()
+        for name, cost in _in_order(results)
     ]
     head = [
         *("operation", "CPython median, us", "p99", "VM median, us", "p99"),
@@ -135,8 +136,9 @@ def _core(results: Results) -> str:
     return f"""\
 ## The core alone
 
-No sockets, no files: saves are acknowledged at once. On CPython by pytest-benchmark, with AES from `cryptography`; in the VM
-compiled with mpy-cross, with AES from `cryptolib`. A VM of 64 bits allocates about twice what an ESP32 would.
+No sockets, no files: saves are acknowledged at once. On CPython by pytest-benchmark, with AES from
+`cryptography`; in the VM compiled with mpy-cross, with AES from `cryptolib`. A VM of 64 bits
+allocates about twice what an ESP32 would.
 
 {_table(head, rows)}"""
 
@@ -159,9 +161,10 @@ def _confirmed(confirmed: dict[str, Locks]) -> str:
     return f"""\
 ## From asking until the car has confirmed
 
-`carport emulate` with its simulated car, whose lock motors take about 300 ms. "The car" is the time from our frame on its bus
-until the frame that confirms; "ours" is the rest. The client is `carport.client.Client`, connected already; the command line is
-the whole process, Python's start included. {count} of each, so their p99 is the slowest.
+`carport emulate` with its simulated car, whose lock motors take about 300 ms. "The car" is the
+time from our frame on its bus until the frame that confirms; "ours" is the rest. The client is
+`carport.client.Client`, connected already; the command line is the whole process, Python's start
+included. {count} of each, so their p99 is the slowest.
 
 {_table(head, rows)}"""
 
@@ -194,8 +197,9 @@ def _memory(results: Results) -> str:
     return f"""\
 ## Memory
 
-In the whole firmware in the VM. "Kept" is after a collection. Each lock is asked for as clients do: once without an Echo value,
-then with it. A collection is noticed by a file that nobody holds: it is closed.
+In the whole firmware in the VM. "Kept" is after a collection. Each lock is asked for as clients
+do: once without an Echo value, then with it. A collection is noticed by a file that nobody holds:
+it is closed.
 
 {_table(["what", ""], rows)}"""
 
@@ -216,26 +220,33 @@ Compiled files only; the file system and the profile exist. {len(boots.own_ms)} 
 
 def _projection(results: Results) -> str:
     rows = []
-    for name, cost in results.core.items():
+    for name, cost in _in_order(results):
         vm_us = median(cost.vm_us)
         rows.append([_OPERATIONS[name], text(vm_us), _projected_ms(vm_us / 1000)])
     own_ms = median(results.boots.own_ms)
-    rows.append(["boot, by the firmware's own clock", text(own_ms * 1000), _projected_ms(own_ms)])
+    rows.append(
+        ["boot, by the firmware's own clock", f"{own_ms * 1000:,.0f}", _projected_ms(own_ms)]
+    )
     frame_us = median(results.core["frame_accepted"].vm_us)
     slowest_s = frame_us * SLOWER_HIGH / 1e6
     load = results.frames_a_second
     return f"""\
 ## Projected to an ESP32: not measured
 
-Interpreted code runs {SLOWER_LOW} to {SLOWER_HIGH} times slower on an ESP32 at 160 MHz than in a VM on a PC, by published figures
-for other programs. These are the VM's medians from above, times that. They are too high where C does the work, as for AES, SHA-256
-and littlefs, and leave out what only a board has: Wi-Fi, the CAN driver, the time flash takes.
+Interpreted code runs {SLOWER_LOW} to {SLOWER_HIGH} times slower on an ESP32 at 160 MHz than in a
+VM on a PC, by published figures for other programs. These are the VM's medians from above, times
+that. They are too high where C does the work, as for AES, SHA-256 and littlefs, and leave out what
+only a board has: Wi-Fi, the CAN driver, the time flash takes.
 
 {_table(["operation", "VM, us", "ESP32, projected, ms"], rows)}
 
-A car like the reference car, awake, sends {load:.0f} frames/s that pass the profile's filters. At the slower figure an ESP32 would
-accept {1 / slowest_s:,.0f}/s at most; the budget is half of that, {0.5 / slowest_s:,.0f}/s, and this load is {100 * load * slowest_s:.1f} %
-of its time."""
+A car like the reference car, awake, sends {load:.0f} frames/s that pass the profile's filters. At
+the slower figure an ESP32 would accept {1 / slowest_s:,.0f}/s at most; the budget is half of that,
+{0.5 / slowest_s:,.0f}/s, and this load is {100 * load * slowest_s:.1f} % of its time."""
+
+
+def _in_order(results: Results) -> list[tuple[str, Cost]]:
+    return [(name, results.core[name]) for name in _OPERATIONS]
 
 
 def _projected_ms(vm_ms: float) -> str:
@@ -251,5 +262,7 @@ def _ratio(ratio: float) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    """Return a table: a column of names, then one of text, or several of figures."""
+    others = ["---"] if len(head) == 2 else ["---:"] * (len(head) - 1)
+    lines = [head, ["---", *others], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
