@@ -6,13 +6,15 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
-from contextlib import ExitStack, aclosing, suppress
+from contextlib import ExitStack
+from math import nan
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from carport.client import Client, Signals, System
+from carport.client import Client, System
 from carport.demo.listener import Listener
 from carport.demo.report import Report
 from carport.emulator.control import ask, find_control
@@ -85,14 +87,15 @@ class Stage:
         self._listening.close()
         return self.emulator.stop()
 
-    def carport(self, *words: str, exit_code: int = 0) -> dict[str, Any]:
+    def carport(self, *words: str, exit_code: int = 0, is_told: bool = True) -> dict[str, Any]:
         """Run a command as its user would, with --json; return what it says.
 
         Raises:
             UnexpectedError: it ends with another exit code.
         """
         words = (*words, "--json")
-        self.report.command(words)
+        if is_told:
+            self.report.command(words)
         done = subprocess.run(
             [*_CARPORT, *words],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -112,6 +115,21 @@ class Stage:
         )
         return fields
 
+    def signal(self, path: str, is_told: bool = False) -> float:
+        """Return a signal as the gateway knows it, NaN if the car has not sent it yet."""
+        value = self.carport("signals", path, is_told=is_told)[path]["value"]
+        return nan if value is None else float(value)
+
+    def wait_for(self, path: str, is_so: Callable[[float], bool], timeout_s: float) -> None:
+        """Return once the gateway knows the signal to be so.
+
+        Raises:
+            UnexpectedError: it does not come to that in time.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        while not is_so(value := self.signal(path)):
+            expect(time.monotonic() < deadline_s, f"{path} to change", f"it is still {value}")
+
     def car(self) -> dict[str, Any]:
         """Return the simulated car's own state, whatever it says on the bus."""
         signals: dict[str, Any] = ask(find_control(), {"do": "state"})["signals"]
@@ -129,20 +147,6 @@ class Stage:
                 return await client.system()
 
         return asyncio.run(ask_gateway())
-
-    def watch(self, is_enough: Callable[[Signals], bool], timeout_s: float) -> bool:
-        """Give is_enough the signals whenever they change; return False if it never says so."""
-
-        async def watch_gateway() -> bool:
-            async with Client() as client, aclosing(client.watch()) as updates:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(timeout_s):
-                        async for signals in updates:
-                            if is_enough(signals):
-                                return True
-            return False
-
-        return asyncio.run(watch_gateway())
 
     def keep_logs(self) -> Path:
         """Write down what was said, for whoever looks for what went wrong; return the folder."""
