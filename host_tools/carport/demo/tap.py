@@ -14,10 +14,10 @@ Address = tuple[str, int]
 
 
 class Tap:
-    """Passes datagrams on between a client and the gateway inside the `with`; keeps them all.
+    """Passes datagrams on between a client and the gateway, until `stop`.
 
-    address: where clients send to. passed: what went to the gateway, byte for byte. After the
-    `with` it can send again, from the address that the gateway knows, until it is closed.
+    address: where clients send to. passed: what went to the gateway, byte for byte; after `stop`
+    it may be sent again, from the address that the gateway knows, until the end of the `with`.
     """
 
     def __init__(self, gateway: Address) -> None:
@@ -46,17 +46,18 @@ class Tap:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.stop()
+        self._front.close()
+        self._back.close()
+
+    def stop(self) -> None:
+        """Pass on nothing more."""
         self._is_ending.set()
         self._thread.join()
-        self._front.close()
 
     def send_again(self, data: bytes) -> bytes | None:
         """Send data from the same address as before; return the answer, None if there is none."""
         return _ask(self._back, data)
-
-    def close(self) -> None:
-        """Give the address back."""
-        self._back.close()
 
     def _pass_on(self) -> None:
         while not self._is_ending.is_set():
