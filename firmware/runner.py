@@ -11,9 +11,10 @@ Rules:
    Each source that is ready gets one go a turn, so none starves the others.
 2. A save that fails is tried again with the next one, and nothing that depends on it leaves
    meanwhile.
-3. Garbage is collected while nothing is ready and no command is under way, once half of what was
-   free at the start is used. So the heap does not run full between a command and its frame, and
-   what lives long stays in its lower part: the upper one is in one piece, for large answers.
+3. Garbage is collected between two inputs, but not between a command's arrival and its frame: once
+   there are 12 KiB of it if nothing is ready, once there are 24 KiB if something is. So the heap
+   does not run full on the way to a frame, and what lives long stays close together: the rest is in one
+   piece, for datagrams of a kilobyte.
    `gc.threshold` keeps its default: MicroPython collects by itself only when the heap is full.
 4. An error costs its turn, not the gateway: it is logged with its trace. Too many in a minute, and
    the board is reset.
@@ -49,7 +50,8 @@ if TYPE_CHECKING:
 
 
 _LONGEST_WAIT_MS = const(3_600_000)  # the clock must be read now and then
-_TURNS_A_CHECK = const(4)
+_TURNS_A_CHECK = const(2)
+_GARBAGE_BYTES = const(12 * 1024)
 _MAX_ERRORS = const(16)
 _ERRORS_FOR_MS = const(60_000)
 
@@ -89,7 +91,7 @@ class Runner:
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._unsaved: list[Save] = []
         self._turns = 0
-        self._low_bytes = 0
+        self._free_bytes = 0
         self.errors = 0
         self._recent_errors = 0
         self._recent_since_ms = 0
@@ -105,8 +107,7 @@ class Runner:
 
     def run(self) -> None:
         """Run until the board is reset or a source ends the program."""
-        gc.collect()
-        self._low_bytes = gc.mem_free() // 2
+        self._collect()
         for bus in self._buses:
             bus.start(self._now_ms())
         self._settle()
@@ -127,8 +128,8 @@ class Runner:
             self._settle()
             wait_ms = 0
         self._turns += 1
-        if self._turns >= _TURNS_A_CHECK and not self._gateway.has_commands:
-            self._collect_if_idle()
+        if self._turns >= _TURNS_A_CHECK and not self._gateway.is_urgent:
+            self._collect_if_worth_it()
         handlers = self._handlers
         for ready in self._poll.ipoll(wait_ms):
             handlers[id(ready[0])](self._now_ms())
@@ -181,10 +182,17 @@ class Runner:
             unsaved.pop(0)
         self._gateway.saved(number, self._now_ms())
 
-    def _collect_if_idle(self) -> None:
+    def _collect_if_worth_it(self) -> None:
         self._turns = 0
-        if gc.mem_free() < self._low_bytes and not self._poll.poll(0):
-            gc.collect()
+        garbage_bytes = self._free_bytes - gc.mem_free()
+        if garbage_bytes > 2 * _GARBAGE_BYTES or (
+            garbage_bytes > _GARBAGE_BYTES and not self._poll.poll(0)
+        ):
+            self._collect()
+
+    def _collect(self) -> None:
+        gc.collect()
+        self._free_bytes = gc.mem_free()
 
     def _note_error(self, error: Exception) -> None:
         now_ms = self._now_ms()

@@ -139,9 +139,9 @@ class Gateway:
         self._endpoint.handle_timer(now_ms)
 
     @property
-    def has_commands(self) -> bool:
-        """Whether a command is under way, so that this is no time for anything that can wait."""
-        return self._engine.is_active
+    def is_urgent(self) -> bool:
+        """Whether a command is about to be sent: no time for anything that can wait."""
+        return self._engine.is_active and self._engine.is_urgent()
 
     def next_timeout(self) -> "int | None":
         """Return when `handle_timer` wants to be called, None if nothing is planned."""

@@ -220,6 +220,13 @@ class CommandEngine:
                 self._undo(name, now_ms)
         self._advance_all(now_ms)
 
+    def is_urgent(self) -> bool:
+        """Tell whether a command waits for nothing but us: neither its turn nor the car."""
+        for queue in self._queues.values():
+            if queue[0].sent_ms < 0 and not queue[0].keeps_awake:
+                return True
+        return False
+
     def next_timeout(self) -> "int | None":
         """Return when `handle_timer` has something to do."""
         due = [self._limits[name] for name in self._limits]

@@ -15,7 +15,7 @@ told = []  # what happened, in its order
 
 class Core:
     # Notes what it is told; asks for what is in `asks`, once.
-    has_commands = False
+    is_urgent = False
 
     def __init__(self):
         self.asks = {}
@@ -325,9 +325,9 @@ class Idle:
         return ()
 runner._poll = Idle()
 
-def turns(has_commands):
+def turns(is_urgent):
     high = litter()
-    core.has_commands = has_commands
+    core.is_urgent = is_urgent
     for i in range(8):
         runner.turn()
     return gc.mem_alloc() < high
