@@ -80,7 +80,11 @@ class Requests:
 
     def echo_us(self) -> float:
         """Return the round-trip time of an echo that is a source of the firmware's runner."""
-        return self._time_us(lambda: self._board.ask_probe(bytes(ECHO_BYTES)))
+        return self.probe_us(bytes(ECHO_BYTES))
+
+    def probe_us(self, word: bytes) -> float:
+        """Return how long the probe takes to answer."""
+        return self._time_us(lambda: self._board.ask_probe(word))
 
     def request_us(self, request: bytes, code: int) -> float:
         """Return the round-trip time of a request; it must be answered with this code."""
@@ -176,6 +180,12 @@ def watch_locks(board: Board, rounds: int, pause: int, word: bytes = b"mark") ->
         notes.append(board.read_probe())
         confirm(board)
     return notes
+
+
+def collections_us(board: Board, rounds: int) -> list[float]:
+    """Return how long the probe takes to collect, an echo through the same loop subtracted."""
+    requests = Requests(board)
+    return [requests.probe_us(b"heap") - requests.echo_us() for _ in range(rounds)]
 
 
 def wait_for_command(board: Board) -> None:

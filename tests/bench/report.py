@@ -189,6 +189,7 @@ def _memory(results: Results) -> str:
             f"{collected} in {len(memory.watched)} locks"
             + ("" if collected == 0 else " (budget of 0: **missed**)"),
         ],
+        ["a collection takes", f"{text(median(memory.collections_us))} us"],
         [
             "the same with one forced in each, to show that it is noticed",
             f"{sum(memory.forced)} in {len(memory.forced)} locks",

@@ -31,12 +31,14 @@ class LocksOn:
 class Memory:
     """What the heap of a board held after its boot and after the load, and what locks allocate.
 
-    watched: of each lock from its datagram to its frame (bytes, was there a collection).
+    collections_us: what one takes. watched: of each lock from its datagram to its frame (bytes,
+    was there a collection).
     """
 
     boot_bytes: int
     load_bytes: int
     load_requests: int
+    collections_us: list[float]
     watched: list[tuple[int, bool]]
     forced: list[bool]
 
@@ -89,11 +91,13 @@ def _measure_board(folder: Path) -> tuple[loopback.Times, LocksOn, Memory]:
         locks = _measure_locks(board, folder)
         watched = loopback.watch_locks(board, _LOCK_ROUNDS, _PAUSE_FRAMES)
         forced = loopback.watch_locks(board, _FORCED_ROUNDS, 1, b"force")
+        collections_us = loopback.collections_us(board, _FORCED_ROUNDS)
         load_bytes = int(board.ask_probe(b"heap"))
     memory = Memory(
         boot_bytes,
         load_bytes,
         3 * _REQUEST_ROUNDS + 2 * _LOCK_ROUNDS + _FORCED_ROUNDS,
+        collections_us,
         [(noted.used_bytes, noted.is_collected) for noted in watched],
         [noted.is_collected for noted in forced],
     )
