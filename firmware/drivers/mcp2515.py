@@ -195,7 +195,7 @@ class MCP2515:
                 if flags & ~(self.FLAG_EXT_ID | self.FLAG_UNORDERED):
                     raise ValueError("flags")
         hardware = HardwareFilters(filters)
-        wanted = None if hardware.is_exact else WantedIds(filters)
+        wanted = None if filters is None or hardware.is_exact else WantedIds(filters)
         self._is_busy = True
         try:
             if self._state != self.STATE_BUS_OFF and self._mode != SLEEP:

@@ -4,15 +4,15 @@ The chip's receive buffer 0 takes what passes mask 0 and one of filters 0 and 1,
 into buffer 1 when it is full. Buffer 1 takes what passes mask 1 and one of filters 2 to 5. So what
 is wanted is divided into two groups:
 
-1. A group's mask is what the masks of all its members have in common.
-2. While more values differ under that mask than the group has filters, it loses a bit: the one
-   whose loss lets the fewest ids pass.
-3. Tried as the first group is each beginning and each end of the sorted list; then single members
-   change sides as long as fewer ids pass. Among equals the first group is the larger one, for it
-   has two buffers.
+1. While there are more than six, those two become one whose common pattern lets the fewest ids
+   pass, and it swallows what it covers.
+2. A group's mask is what the masks of its members have in common. Of all divisions, that is taken
+   under which the fewest ids pass; among equals the one with more members in the first group, for
+   that has two buffers.
 
-Every wanted id passes, whatever the division: masks only ever lose bits, and each member's value
-is one of its group's filters. What passes beyond that is for software to reject, by `WantedIds`.
+Every wanted id passes, whatever is merged and divided: masks only ever lose bits, and each
+member's value is one of its group's filters. What passes beyond that is for software to reject, by
+`WantedIds`.
 
 An id is kept as 30 bits: 1 for extended, 11 of the standard id or of the extended one's upper
 bits, 18 of the extended one's lower bits. A mask shared with a standard id therefore never has any
@@ -37,6 +37,9 @@ _STANDARD_MAX = const(0x7FF)
 _EXTENDED_MAX = const(0x1FFFFFFF)
 _LOWER_BITS = const(18)
 _EVERYTHING = ((0, _EXTENDED), (_EXTENDED, _EXTENDED))
+# Filters of the first and of the second group.
+_FIRST = const(2)
+_SECOND = const(4)
 _NO_CAR_SENDS_THIS = const(_EXTENDED | _EXTENDED_MAX)
 
 
@@ -56,20 +59,21 @@ class HardwareFilters:
         self._wanted = _without_contained(
             _EVERYTHING if wanted is None else [_pattern(*each) for each in wanted]
         )
-        first, second = _divide(self._wanted)
-        cost, mask, values = _fit(first, 2)
-        cost_1, mask_1, values_1 = _fit(second, 4)
-        self.is_exact = bool(values or values_1) and _are_disjoint(self._wanted)
-        self.is_exact &= cost + cost_1 == sum(_cost((v,), mask) for v, mask in self._wanted)
-        if not (values or values_1):  # the chip cannot receive nothing
-            mask, values = _EXTENDED | _EXTENDED_MAX, [_NO_CAR_SENDS_THIS]
+        first, second = _divide(_merge(self._wanted, _FIRST + _SECOND))
+        values, mask = _group(first)
+        values_1, mask_1 = _group(second)
+        passing = _share(values, mask) + _share(values_1, mask_1)
+        wanted_share = sum(_share((value,), mask) for value, mask in self._wanted)
+        self.is_exact = 0 < passing == wanted_share and _are_disjoint(self._wanted)
+        if passing == 0:  # the chip cannot receive nothing
+            values, mask = [_NO_CAR_SENDS_THIS], _EXTENDED | _EXTENDED_MAX
         if not values:
-            mask, values = mask_1, values_1
+            values, mask = values_1, mask_1
         if not values_1:
-            mask_1, values_1 = mask, values
+            values_1, mask_1 = values, mask
         self._masks = (mask, mask_1)
-        self._filters = [values[i % len(values)] for i in range(2)]
-        self._filters += [values_1[i % len(values_1)] for i in range(4)]
+        self._filters = [values[i % len(values)] for i in range(_FIRST)]
+        self._filters += [values_1[i % len(values_1)] for i in range(_SECOND)]
 
     def registers(self) -> "list[tuple[int, bytes]]":
         """Return (address, bytes) of the filters and the masks."""
@@ -94,16 +98,16 @@ class HardwareFilters:
         return (passing - wanted) / ((1 << _popcount(bits)) - wanted)
 
     def _patterns(self) -> "list[Pattern]":
-        return [(each, self._masks[i > 1]) for i, each in enumerate(self._filters)]
+        return [(each, self._masks[i >= _FIRST]) for i, each in enumerate(self._filters)]
 
 
 class WantedIds:
     """What is wanted, told in an instant and without allocating: a bit for each standard id."""
 
-    def __init__(self, wanted: "Iterable[Filter] | None") -> None:
+    def __init__(self, wanted: "Iterable[Filter]") -> None:
         self._standard = bytearray(256)
         self._extended: list[tuple[int, int]] = []
-        for id, mask, flags in ((0, 0, 0), (0, 0, _FLAG_EXT_ID)) if wanted is None else wanted:
+        for id, mask, flags in wanted:
             if flags & _FLAG_EXT_ID:
                 self._extended.append((id & mask, mask))
                 continue
@@ -147,9 +151,13 @@ def _without_contained(patterns: "Iterable[Pattern]") -> "list[Pattern]":
     """Return them sorted, without those that another one covers."""
     kept: list[Pattern] = []
     for value, mask in sorted(patterns, key=lambda each: _popcount(each[1])):
-        if not any(m & ~mask == 0 and (value ^ v) & m == 0 for v, m in kept):
+        if not any(_is_covered((value, mask), other) for other in kept):
             kept.append((value, mask))
     return sorted(kept)
+
+
+def _is_covered(pattern: "Pattern", by: "Pattern") -> bool:
+    return by[1] & ~pattern[1] == 0 and (pattern[0] ^ by[0]) & by[1] == 0
 
 
 def _are_disjoint(patterns: "Sequence[Pattern]") -> bool:
@@ -160,51 +168,52 @@ def _are_disjoint(patterns: "Sequence[Pattern]") -> bool:
     )
 
 
+def _merge(patterns: "list[Pattern]", size: int) -> "list[Pattern]":
+    """Return no more than size patterns that cover these."""
+    pairs = [_pair(each, other) for i, each in enumerate(patterns) for other in patterns[:i]]
+    while len(patterns) > size:
+        _, merged, _, _ = max(pairs)
+        rest = {each for each in patterns if not _is_covered(each, merged)}
+        pairs = [pair for pair in pairs if pair[2] in rest and pair[3] in rest]
+        pairs += [_pair(merged, each) for each in rest]
+        patterns = list(rest) + [merged]
+    return sorted(patterns)
+
+
+def _pair(one: "Pattern", other: "Pattern") -> "tuple[int, Pattern, Pattern, Pattern]":
+    """Return how narrow their common pattern is, that pattern, and both."""
+    difference = one[0] ^ other[0]
+    mask = one[1] & other[1] & ~difference
+    narrowness = -1 if difference & _EXTENDED else _popcount(mask)
+    return narrowness, (one[0] & mask, mask), one, other
+
+
 def _divide(patterns: "list[Pattern]") -> "tuple[list[Pattern], list[Pattern]]":
-    """Return the members of the first and of the second group."""
+    """Return which of at most six are the first group, and which the second."""
     choices = []
-    for i in range(len(patterns) + 1):
-        choices += [(patterns[:i], patterns[i:]), (patterns[i:], patterns[:i])]
-    best = min(choices, key=_division_cost)
-    cost = _division_cost(best)
-    while True:
-        choices = []
-        for each in patterns:
-            first = [p for p in patterns if (p in best[0]) != (p == each)]
-            choices.append((first, [p for p in patterns if p not in first]))
-        better = min(choices, key=_division_cost, default=best)
-        if _division_cost(better) >= cost:
-            return best
-        best, cost = better, _division_cost(better)
+    for i in range(1 << len(patterns)):
+        first = [each for j, each in enumerate(patterns) if i >> j & 1]
+        second = [each for j, each in enumerate(patterns) if not i >> j & 1]
+        values, mask = _group(first)
+        values_1, mask_1 = _group(second)
+        if len(values) <= _FIRST and len(values_1) <= _SECOND:
+            share = _share(values, mask) + _share(values_1, mask_1)
+            choices.append((share, len(second), i))
+    _, _, best = min(choices)
+    first = [each for j, each in enumerate(patterns) if best >> j & 1]
+    return first, [each for each in patterns if each not in first]
 
 
-def _division_cost(groups: "tuple[list[Pattern], list[Pattern]]") -> "tuple[int, int]":
-    """Return what to have little of: ids that pass, and members with a single buffer."""
-    return _fit(groups[0], 2)[0] + _fit(groups[1], 4)[0], len(groups[1])
-
-
-def _fit(patterns: "Sequence[Pattern]", size: int) -> "tuple[int, int, list[int]]":
-    """Return cost, mask and values of a group with room for `size` values."""
+def _group(patterns: "Sequence[Pattern]") -> "tuple[list[int], int]":
+    """Return the values and the mask of a group."""
     mask = _EXTENDED | _EXTENDED_MAX
     for _, each in patterns:
         mask &= each
-    values = {value & mask for value, _ in patterns}
-    while len(values) > size:
-        differing, first = 0, min(values)
-        for value in values:
-            differing |= value ^ first
-        choices = []
-        for i in range(29):
-            if differing >> i & 1:
-                rest = mask & ~(1 << i)
-                merged = {value & rest for value in values}
-                choices.append((_cost(merged, rest), rest, merged))
-        _, mask, values = min(choices, key=lambda each: each[0])
-    return _cost(values, mask), mask, sorted(values)
+    return sorted({value & mask for value, _ in patterns}), mask
 
 
-def _cost(values: "Iterable[int]", mask: int) -> int:
-    """Return how much passes: standard ids count as much as all extended ones they begin."""
+def _share(values: "Sequence[int]", mask: int) -> int:
+    """Return how much passes, as a share of all ids of its kind, in units of 2 to the -29."""
     standard = 1 << 29 - _popcount(mask & _STANDARD_MAX << _LOWER_BITS)
     extended = 1 << 29 - _popcount(mask & _EXTENDED_MAX)
     return sum(extended if value & _EXTENDED else standard for value in values)
