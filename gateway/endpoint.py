@@ -286,7 +286,7 @@ class Endpoint:
             answer = diagnostic(SERVICE_UNAVAILABLE, str(error))
             answer[1].append((MAX_AGE, b"\x01"))
         if answer is None:
-            if request.is_confirmable:
+            if request.is_confirmable and not request.is_acknowledged:
                 request.ack_due_ms = request.now_ms + _ACK_DELAY_MS
                 self._pending.append(request)
         elif answer is CHALLENGE:

@@ -1,0 +1,55 @@
+"""What a hostile peer, a full heap, a failing flash or a lost interrupt might do to the core."""
+
+import pytest
+
+from gateway.coap.numbers import (
+    GET,
+    OBSERVE,
+)
+from tests.models.car import Car
+from tests.models.host import Host
+from tests.models.shell import Shell
+
+
+@pytest.fixture
+def shell() -> Shell:
+    return Shell()
+
+
+@pytest.fixture
+def host(shell: Shell) -> Host:
+    return Host.pair(shell)
+
+
+@pytest.fixture
+def car(shell: Shell) -> Car:
+    """A car that is awake and has said everything once."""
+    car = Car(shell)
+    car.send()
+    return car
+
+
+def waiting_in(shell: Shell) -> int:
+    """Return how many things the endpoint keeps for later."""
+    endpoint = shell.gateway._endpoint
+    return (
+        len(endpoint._pending)
+        + len(endpoint._held)
+        + len(endpoint._without_number)
+        + len(endpoint._delayed)
+        + len(endpoint._retransmitter._waiting)
+        + len(shell.gateway._waiting)
+    )
+
+
+# ---- what peers could fill the heap with ----
+
+
+def test_an_answered_registration_is_not_remembered_as_pending(
+    shell: Shell, host: Host, car: Car
+) -> None:
+    before = waiting_in(shell)
+    for _ in range(100):
+        host.send(host.protect(GET, ["lock"], options=[(OBSERVE, b"")]))
+        host.send(host.protect(GET, ["lock"], options=[(OBSERVE, b"\x01")]))
+    assert waiting_in(shell) == before
