@@ -16,7 +16,7 @@ Rules:
    message of its own.
 5. What an answer depends on is durable before it leaves (`Request.after`).
 6. Discovery by multicast is answered up to half a second later, so that not all boards answer at
-   once.
+   once. No more than 8 answers wait for that.
 
 Source: RFC 7252 sections 4 and 5, RFC 7641, RFC 7959, RFC 8613 section 8, RFC 9175.
 """
@@ -83,6 +83,7 @@ MAX_DATAGRAM_BYTES = 1152  # RFC 7252 section 4.6
 
 _ACK_DELAY_MS = const(500)
 _SNAPSHOTS = const(2)
+_MAX_DELAYED = const(8)
 
 
 class Endpoint:
@@ -410,6 +411,8 @@ class Endpoint:
         if observer is not None:
             observer.message_id = response.message_id
         if request.key is None and response.type == NON:
+            if len(self._delayed) == _MAX_DELAYED:
+                return
             due_ms = request.now_ms + 2 * self._random(1)[0]
             self._delayed.append((due_ms, data, peer))
             self._delayed.sort(key=_due_ms)

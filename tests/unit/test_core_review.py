@@ -2,9 +2,13 @@
 
 import pytest
 
+from gateway.coap import message
+from gateway.coap.message import Message
 from gateway.coap.numbers import (
     GET,
+    NON,
     OBSERVE,
+    URI_PATH,
 )
 from tests.models.car import Car
 from tests.models.host import Host
@@ -53,3 +57,13 @@ def test_an_answered_registration_is_not_remembered_as_pending(
         host.send(host.protect(GET, ["lock"], options=[(OBSERVE, b"")]))
         host.send(host.protect(GET, ["lock"], options=[(OBSERVE, b"\x01")]))
     assert waiting_in(shell) == before
+
+
+def test_a_flood_of_discovery_does_not_fill_the_heap(shell: Shell) -> None:
+    options = [(URI_PATH, b".well-known"), (URI_PATH, b"core")]
+    for number in range(1000):
+        data = message.encode(Message(NON, GET, number, b"t", options))
+        shell.receive_datagram(data, f"stranger {number}")
+    assert waiting_in(shell) <= 8
+    shell.advance(511)
+    assert len(shell.datagrams) == 8
