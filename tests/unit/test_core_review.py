@@ -1,13 +1,17 @@
 """What a hostile peer, a full heap, a failing flash or a lost interrupt might do to the core."""
 
+from typing import Any
+
 import pytest
 
 from gateway.coap import message
 from gateway.coap.message import Message
 from gateway.coap.numbers import (
+    BAD_REQUEST,
     GET,
     NON,
     OBSERVE,
+    POST,
     URI_PATH,
 )
 from tests.models.car import Car
@@ -67,3 +71,13 @@ def test_a_flood_of_discovery_does_not_fill_the_heap(shell: Shell) -> None:
     assert waiting_in(shell) <= 8
     shell.advance(511)
     assert len(shell.datagrams) == 8
+
+
+# ---- what peers could send ----
+
+
+@pytest.mark.parametrize("role", [[], {}, 7, None, b"owner"])
+def test_a_role_of_another_type_is_a_bad_request(shell: Shell, host: Host, role: Any) -> None:
+    viewer = host.enrol(name="dashboard", role="viewer")
+    fields = {"random": bytes(32), "name": "x", "role": role}
+    assert viewer.request(POST, ["keys"], fields).code == BAD_REQUEST
