@@ -16,6 +16,7 @@ from gateway.coap.numbers import (
     URI_PORT,
     URI_QUERY,
 )
+from gateway.const import const
 from gateway.errors import DecodeError
 
 TYPE_CHECKING = False
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 MAX_BLOCK_SZX = 5
 MAX_BLOCK_BYTES = 16 << MAX_BLOCK_SZX
+
+_MAX_TEXT = const(120)
 
 CBOR_FORMAT: "Options" = [(CONTENT_FORMAT, bytes((CBOR,)))]
 SENML_FORMAT: "Options" = [(CONTENT_FORMAT, bytes((SENML_CBOR,)))]
@@ -108,5 +111,8 @@ class Request:
 
 
 def diagnostic(code: int, text: str) -> "Answer":
-    """Return an answer that is an error, with a sentence for people (RFC 7252 section 5.5.2)."""
-    return code, [], text.encode()
+    """Return an answer that is an error, with a sentence for people (RFC 7252 section 5.5.2).
+
+    It is cut to 120 characters, for it may quote what the sender said.
+    """
+    return code, [], text[:_MAX_TEXT].encode()

@@ -8,6 +8,7 @@ from gateway.coap import message
 from gateway.coap.message import Message
 from gateway.coap.numbers import (
     BAD_REQUEST,
+    FETCH,
     GET,
     NON,
     OBSERVE,
@@ -71,6 +72,12 @@ def test_a_flood_of_discovery_does_not_fill_the_heap(shell: Shell) -> None:
     assert waiting_in(shell) <= 8
     shell.advance(511)
     assert len(shell.datagrams) == 8
+
+
+def test_an_error_text_is_short_whatever_was_asked(shell: Shell, host: Host) -> None:
+    answer = host.request(FETCH, ["signals"], [[None] * 1100])
+    assert answer.code == BAD_REQUEST
+    assert len(answer.payload) < 200
 
 
 # ---- what peers could send ----
