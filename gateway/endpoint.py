@@ -84,6 +84,7 @@ MAX_DATAGRAM_BYTES = 1152  # RFC 7252 section 4.6
 _ACK_DELAY_MS = const(500)
 _SNAPSHOTS = const(2)
 _MAX_DELAYED = const(8)
+_MAX_WITHOUT_NUMBER = const(8)
 
 
 class Endpoint:
@@ -367,7 +368,8 @@ class Endpoint:
             )
         except NonceError:
             if after:  # else the numbers are used up: nothing more can be said with this key
-                self._without_number.append((after, request, answer, observer))
+                waiting = self._without_number[1 - _MAX_WITHOUT_NUMBER :]
+                self._without_number = waiting + [(after, request, answer, observer)]
             return
         outer: Options = [(OSCORE, value)]
         if observer is None:

@@ -74,6 +74,25 @@ def test_a_flood_of_discovery_does_not_fill_the_heap(shell: Shell) -> None:
     assert len(shell.datagrams) == 8
 
 
+def test_a_flash_that_fails_for_ever_does_not_fill_the_heap(shell: Shell, host: Host) -> None:
+    rebooted = shell.reboot()
+    host.shell = rebooted
+    rebooted.holds_saves = True
+    for number in range(100):
+        host.peer = f"host {number}"
+        host.send(host.protect(GET, ["lock"]))
+    assert waiting_in(rebooted) <= 16
+
+
+def test_observers_of_a_gateway_without_numbers_do_not_fill_the_heap(
+    shell: Shell, host: Host, car: Car
+) -> None:
+    shell.holds_saves = True
+    host.send(host.protect(GET, ["lock"], options=[(OBSERVE, b"")]))
+    shell.advance(3_600_000)
+    assert waiting_in(shell) <= 16
+
+
 def test_an_error_text_is_short_whatever_was_asked(shell: Shell, host: Host) -> None:
     answer = host.request(FETCH, ["signals"], [[None] * 1100])
     assert answer.code == BAD_REQUEST
