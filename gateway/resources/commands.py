@@ -12,7 +12,7 @@ from gateway.coap.numbers import (
     POST,
 )
 from gateway.endpoint import CHALLENGE
-from gateway.errors import DecodeError
+from gateway.errors import BusyError, DecodeError
 from gateway.request import CBOR_FORMAT, SENML_FORMAT, diagnostic
 from gateway.vault.keys import DRIVER, VIEWER
 from gateway.vehicle.receipts import CONFIRMED, DIGEST_BYTES, REFUSED, Receipt
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gateway.vehicle.receipts import Receipts
 
 MAX_ID = 0xFFFFFFFF
+MAX_ASKERS = 4
 
 _FIELDS = ("id", "command", "arguments", "lifetime_ms")
 
@@ -34,7 +35,7 @@ _FIELDS = ("id", "command", "arguments", "lifetime_ms")
 class CommandResource:
     """A part of the car: the leaves that show it, and the commands whose profile names it.
 
-    `waiting` holds who asked for commands that are under way: (receipt, request).
+    `waiting` holds who asked for commands that are under way: (receipt, request), at most 4 each.
     """
 
     segments = 1
@@ -73,6 +74,8 @@ class CommandResource:
         key = request.known_key
         known = self._receipts.under_way(key.kid, command_id)
         if known is not None and known.digest == digest:
+            if len([pair for pair in self._waiting if pair[0] is known]) == MAX_ASKERS:
+                raise BusyError("enough requests wait for this command")
             self._waiting.append((known, request))
             return None
         final = self._receipts.final(key.kid, command_id)

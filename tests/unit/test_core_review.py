@@ -8,11 +8,13 @@ from gateway.coap import message
 from gateway.coap.message import Message
 from gateway.coap.numbers import (
     BAD_REQUEST,
+    CHANGED,
     FETCH,
     GET,
     NON,
     OBSERVE,
     POST,
+    SERVICE_UNAVAILABLE,
     URI_PATH,
 )
 from tests.models.car import Car
@@ -72,6 +74,20 @@ def test_a_flood_of_discovery_does_not_fill_the_heap(shell: Shell) -> None:
     assert waiting_in(shell) <= 8
     shell.advance(511)
     assert len(shell.datagrams) == 8
+
+
+def test_repeats_of_a_command_under_way_do_not_fill_the_heap(
+    shell: Shell, host: Host, car: Car
+) -> None:
+    command = host.command("lock")
+    host.post("lock", command)
+    for _ in range(100):
+        host.send(host.protect(POST, ["lock"], command))
+    assert {answer.code for answer in host.responses()} == {SERVICE_UNAVAILABLE}
+    assert waiting_in(shell) <= 2 * 4
+    car.lock(True)
+    car.run(200)
+    assert [answer.code for answer in host.responses()] == [CHANGED] * 4
 
 
 def test_a_flash_that_fails_for_ever_does_not_fill_the_heap(shell: Shell, host: Host) -> None:
