@@ -13,8 +13,8 @@ Rules:
    meanwhile.
 3. Garbage is collected between two inputs, but not between a command's arrival and its frame: once
    there are 12 KiB of it if nothing is ready, once there are 24 KiB if something is. So the heap
-   does not run full on the way to a frame, and what lives long stays close together: the rest is in one
-   piece, for datagrams of a kilobyte.
+   does not run full on the way to a frame, and what lives long stays close together: the rest is
+   in one piece, for datagrams of a kilobyte.
    `gc.threshold` keeps its default: MicroPython collects by itself only when the heap is full.
 4. An error costs its turn, not the gateway: it is logged with its trace. Too many in a minute, and
    the board is reset.

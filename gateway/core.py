@@ -215,14 +215,12 @@ class Gateway:
 
 
 def leaves_of_resources(profile: "dict[str, Any]") -> "dict[str, list[int]]":
-    """Return the leaves each resource shows: what its commands change, and depend on."""
+    """Return the leaves that each resource shows: those that its commands change."""
     shown: dict[str, set[int]] = {}
     for command in profile["commands"].values():
         leaves = shown.setdefault(command["resource"], set())
         leaves.update([condition[0] for condition in command["confirm"]])
         leaves.update([argument["leaf"] for argument in command["arguments"].values()])
-        for name in command["interlocks"]:
-            leaves.update([condition[0] for condition in profile["interlocks"][name]["all"]])
     return {name: sorted(leaves) for name, leaves in shown.items()}
 
 

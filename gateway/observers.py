@@ -3,9 +3,9 @@
 Rules:
 
 1. An observer is known by its key and token; registering again replaces it. There are at most 8.
-2. A change is told at once, but not sooner than 250 ms after the last notification; without a
-   change one is sent every 10 s all the same, for ages go on and a silent gateway should be
-   noticed.
+2. Changes are told at each quarter of a second, to all observers at once, so that what they are
+   told is made once. Without a change something is sent every 10 s all the same, for ages go on
+   and a silent gateway should be noticed.
 3. Each minute a notification is confirmable. Whoever does not acknowledge it, or resets any, is
    forgotten; so is a key that is revoked.
 """
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MAX_OBSERVERS = 8
 
-_MIN_INTERVAL_MS = const(250)
+_INTERVAL_MS = const(250)
 _MAX_INTERVAL_MS = const(10000)
 _CONFIRM_INTERVAL_MS = const(60000)
 
@@ -51,7 +51,7 @@ class Observer:
     def due_ms(self) -> int:
         """Return when the next notification is due, if nothing changes until then."""
         if self.resource.version(self.request) != self.version:
-            return self.told_ms + _MIN_INTERVAL_MS
+            return (self.told_ms // _INTERVAL_MS + 1) * _INTERVAL_MS
         return self.told_ms + _MAX_INTERVAL_MS
 
     def told(self, now_ms: int) -> bool:

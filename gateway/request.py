@@ -50,7 +50,24 @@ class Request:
         is_fresh: it carries an Echo value that is a few seconds old at most.
         after: the number of the record change that must be durable before the answer leaves.
         ack_due_ms: when an empty ACK is sent, if there is no answer by then.
+
+    What most requests lack stands here as the class's own attribute, and takes no memory in each.
     """
+
+    is_acknowledged = False
+    ack_due_ms = 0
+    after = 0
+    key: "Key | None" = None
+    protected: "ProtectedRequest | None" = None
+    code = 0
+    payload = b""
+    is_fresh = False
+    echo: "bytes | None" = None
+    observe = -1
+    accept = -1
+    block2: "bytes | None" = None
+    block1: "bytes | None" = None
+    unknown_option = 0
 
     def __init__(self, message: "Message", peer: "Hashable", now_ms: int, on_cable: bool) -> None:
         self.peer = peer
@@ -59,22 +76,8 @@ class Request:
         self.token = message.token
         self.now_ms = now_ms
         self.on_cable = on_cable
-        self.is_acknowledged = False
-        self.ack_due_ms = 0
-        self.after = 0
-        self.key: Key | None = None
-        self.protected: ProtectedRequest | None = None
-        self.code = 0
-        self.payload = b""
-        self.is_fresh = False
         self.segments: list[bytes] = []
         self.queries: list[bytes] = []
-        self.echo: bytes | None = None
-        self.observe = -1
-        self.accept = -1
-        self.block2: bytes | None = None
-        self.block1: bytes | None = None
-        self.unknown_option = 0
 
     def read(self, code: int, options: "Options", payload: bytes) -> None:
         """Take over the code, options and payload that the sender vouched for.

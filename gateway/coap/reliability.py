@@ -4,8 +4,8 @@ acknowledged.
 Rules:
 
 1. A request is known by its peer and message id. A copy of it gets the bytes that the first one
-   got, and nothing is done again. The newest 32 are remembered, or fewer if their answers fill
-   6 KiB: OSCORE refuses what comes later still.
+   got, and nothing is done again. The newest 24 are remembered, or fewer if their answers fill
+   4 KiB: OSCORE refuses what comes later still.
 2. A confirmable message of ours is sent again, the same bytes, after 2 to 3 s and then twice as
    long each time, at most four times, until it is acknowledged or reset.
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
     from typing import Any
 
-_REMEMBERED = const(32)
-_BYTES = const(6144)
+_REMEMBERED = const(24)
+_BYTES = const(4096)
 _ACK_TIMEOUT_MS = const(2000)
 _ACK_RANDOM_MS = const(1000)
 _MAX_RETRANSMIT = const(4)

@@ -1,6 +1,6 @@
 """The car's state in SenML-CBOR (RFC 8428): `/signals`, and the selections of it that others show.
 
-Each record is a VSS path, its unit, its last value and, negative, how many seconds ago the car
+Each record is a VSS path (a base name holds until the next one), its unit, its last value and, negative, how many seconds ago the car
 sent it: a sleeping car's doors are still shown as they were. What was never received, or what the
 car itself says is not available, has no record.
 """
@@ -17,8 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gateway.request import Answer, Request
     from gateway.vehicle.state import Value, VehicleState
-
-BASE_NAME = "Vehicle."
 
 # Labels of RFC 8428 section 6, as the heads they have in CBOR.
 _NAME = b"\x00"
@@ -65,12 +63,16 @@ class Selection:
         pieces = []
         buffer = bytearray()
         cbor.append_head(buffer, cbor.ARRAY, len(known))
+        base = ""
         for leaf in known:
-            is_first = leaf == known[0]
+            path = state.paths[leaf]
             unit = state.unit(leaf)
-            buffer.append(cbor.MAP << 5 | 3 + (unit is not None) + is_first)
+            has_base = base != "" and path.startswith(base) and "." not in path[len(base) :]
+            if not has_base:
+                base = path[: path.rfind(".") + 1]
+            buffer.append(cbor.MAP << 5 | 4 + (unit is not None) - has_base)
             buffer.extend(_NAME)
-            cbor.append_item(buffer, state.paths[leaf][len(BASE_NAME) :])
+            cbor.append_item(buffer, path[len(base) :])
             if unit is not None:
                 buffer.extend(_UNIT)
                 cbor.append_item(buffer, unit)
@@ -85,9 +87,9 @@ class Selection:
             age_ms = state.age_ms(leaf, now_ms)
             assert age_ms is not None
             append_float32(buffer, -age_ms / 1000)
-            if is_first:
+            if not has_base:
                 buffer.extend(_BASE)
-                cbor.append_item(buffer, BASE_NAME)
+                cbor.append_item(buffer, base)
             if len(buffer) > MAX_BLOCK_BYTES:
                 pieces.append(bytes(buffer[:MAX_BLOCK_BYTES]))
                 buffer = buffer[MAX_BLOCK_BYTES:]
