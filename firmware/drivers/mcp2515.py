@@ -261,11 +261,11 @@ class MCP2515:
         receiver = self._receiver
         if receiver.count == 0 or receiver.is_stalled:
             self._check_started()
-            self._is_news = False
             interrupt = self._interrupt
             if interrupt is None or not interrupt() or self._transmitter.cancelling:
                 self.pump()
             if receiver.count == 0:
+                self._is_news = False
                 return None
         self._is_busy = True
         arg = receiver.take(arg)
