@@ -7,7 +7,8 @@ Rules:
    got, and nothing is done again. The newest 24 are remembered, or fewer if their answers fill
    4 KiB: OSCORE refuses what comes later still.
 2. A confirmable message of ours is sent again, the same bytes, after 2 to 3 s and then twice as
-   long each time, at most four times, until it is acknowledged or reset.
+   long each time, at most four times, until it is acknowledged or reset. Of more than 16 such
+   messages the newest are watched over.
 
 Source: RFC 7252 sections 4.2, 4.5 and 4.8.
 """
@@ -24,6 +25,7 @@ _BYTES = const(4096)
 _ACK_TIMEOUT_MS = const(2000)
 _ACK_RANDOM_MS = const(1000)
 _MAX_RETRANSMIT = const(4)
+_MAX_UNACKNOWLEDGED = const(16)
 
 
 class Deduplicator:
@@ -96,7 +98,7 @@ class Retransmitter:
         message = Unacknowledged(data, peer, message_id, about)
         message.timeout_ms = _ACK_TIMEOUT_MS + _ACK_RANDOM_MS * jitter // 256
         message.due_ms = now_ms + message.timeout_ms
-        self._waiting.append(message)
+        self._waiting = self._waiting[1 - _MAX_UNACKNOWLEDGED :] + [message]
 
     def end(self, peer: "Hashable", message_id: int) -> "Unacknowledged | None":
         """Stop watching over a message that was acknowledged or reset, and return it."""

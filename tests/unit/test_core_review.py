@@ -90,6 +90,19 @@ def test_repeats_of_a_command_under_way_do_not_fill_the_heap(
     assert [answer.code for answer in host.responses()] == [CHANGED] * 4
 
 
+def test_separate_responses_that_nobody_acknowledges_do_not_fill_the_heap(
+    shell: Shell, host: Host, car: Car
+) -> None:
+    for _ in range(25):
+        host.post("lock", {**host.command("lock"), "lifetime_ms": 600})
+        shell.advance(1000)
+        shell.datagrams.clear()
+        host.post("climate", {**host.command("climate", on=True), "lifetime_ms": 700})
+        shell.advance(800)
+        shell.datagrams.clear()
+    assert waiting_in(shell) <= 16
+
+
 def test_a_flash_that_fails_for_ever_does_not_fill_the_heap(shell: Shell, host: Host) -> None:
     rebooted = shell.reboot()
     host.shell = rebooted
