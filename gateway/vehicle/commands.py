@@ -433,7 +433,8 @@ class CommandEngine:
             if transmission is not None and not transmission.is_cancelled:
                 due = min(due, transmission.deadline_ms)
         if command.phase == _SEND and command.outstanding is None and command.sends_left > 0:
-            due = min(due, command.next_send_ms)
+            if command.next_send_ms < command.expires_ms:
+                due = min(due, command.next_send_ms)
         if command.keeps_awake and self._wake is not None:
             due = min(due, command.next_wake_ms)
         return due

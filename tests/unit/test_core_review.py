@@ -136,3 +136,19 @@ def test_a_role_of_another_type_is_a_bad_request(shell: Shell, host: Host, role:
     viewer = host.enrol(name="dashboard", role="viewer")
     fields = {"random": bytes(32), "name": "x", "role": role}
     assert viewer.request(POST, ["keys"], fields).code == BAD_REQUEST
+
+
+# ---- commands that could get stuck, or say what is not so ----
+
+
+def test_a_lifetime_that_ends_between_two_frames_leaves_no_deadline_in_the_past(
+    shell: Shell, host: Host, car: Car
+) -> None:
+    host.post("lock", {**host.command("lock"), "lifetime_ms": 150})
+    shell.advance(1000)
+    due_ms = shell.gateway.next_timeout()
+    assert due_ms is not None
+    assert due_ms > shell.now_ms
+    assert len(shell.sent) == 2
+    car.run(2100)
+    assert host.responses()[-1].value["state"] == "unconfirmed"
