@@ -253,9 +253,9 @@ class CommandEngine:
 
     def _advance(self, command: Command, now_ms: int) -> None:
         """Do whatever a command can do now."""
+        self._cancel_late(command, now_ms)
         if command.receipt.is_final:
             return
-        self._cancel_late(command, now_ms)
         if command.sent_ms < 0 and now_ms >= command.expires_ms and command.outstanding is None:
             self._finish(command, receipts.EXPIRED, now_ms, "its lifetime was over")
             return
@@ -407,8 +407,12 @@ class CommandEngine:
     def _cancel_late(self, command: Command, now_ms: int) -> None:
         """Take back the frames whose deadline has passed."""
         for transmission in (command.outstanding, command.waking):
-            if transmission is not None and now_ms >= transmission.deadline_ms:
-                self._cancel(transmission)
+            if transmission is None or now_ms < transmission.deadline_ms:
+                continue
+            is_taken = transmission not in self.frames
+            self._cancel(transmission)
+            if not is_taken:
+                self.frame_failed(transmission, now_ms)
 
     def _keep_awake(self, command: Command, now_ms: int) -> None:
         """Send network management each period, one at a time, once the bus was found asleep."""

@@ -152,3 +152,17 @@ def test_a_lifetime_that_ends_between_two_frames_leaves_no_deadline_in_the_past(
     assert len(shell.sent) == 2
     car.run(2100)
     assert host.responses()[-1].value["state"] == "unconfirmed"
+
+
+def test_a_frame_that_never_reached_its_controller_expires_and_blocks_nothing(
+    shell: Shell, host: Host, car: Car, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shell.gateway, "frames", list)  # a save failed: the shell came no further
+    host.post("lock", host.command("lock"))
+    car.run(400)
+    assert host.responses()[-1].value["state"] == "expired"
+    monkeypatch.undo()
+    shell.drain()
+    assert shell.sent == []
+    host.post("lock", host.command("lock"))
+    assert len(shell.sent) == 1
