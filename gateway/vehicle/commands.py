@@ -196,8 +196,10 @@ class CommandEngine:
             return
         command.outstanding = None
         if command.sent_ms < 0:
-            waited_ms = command.spec["deadline_ms"]
-            reason = f"no node acknowledged the frame within {waited_ms} ms"
+            reason = "the controller did not send the frame"
+            if transmission.is_cancelled:
+                waited_ms = command.spec["deadline_ms"]
+                reason = f"no node acknowledged the frame within {waited_ms} ms"
             self._finish(command, receipts.EXPIRED, now_ms, reason)
         else:
             self._advance(command, now_ms)

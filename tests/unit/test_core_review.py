@@ -166,3 +166,15 @@ def test_a_frame_that_never_reached_its_controller_expires_and_blocks_nothing(
     assert shell.sent == []
     host.post("lock", host.command("lock"))
     assert len(shell.sent) == 1
+
+
+def test_a_frame_that_its_controller_did_not_take_is_said_to_be_that(
+    shell: Shell, host: Host, car: Car
+) -> None:
+    shell.acknowledges_frames = False
+    host.post("lock", host.command("lock"))
+    shell.gateway.frame_failed(shell.frames.pop(), shell.now_ms)
+    shell.drain()
+    receipt = host.responses()[-1].value
+    assert receipt["state"] == "expired"
+    assert receipt["reason"] == "the controller did not send the frame"
