@@ -9,7 +9,8 @@ A command waits for the earlier ones of its resource, then goes through these ph
              silent and free of errors where the profile allows that
     SAVE     wait until the intent is durable, then judge the interlocks once more
     SEND     send the frame each period until confirmed, or `count` times. A frame that nobody has
-             acknowledged by its deadline is cancelled; if none ever was: expired
+             acknowledged by its deadline is cancelled; if none ever was: expired. A controller
+             that says nothing of the first one for a second more: indeterminate
     (SEND)   every condition seen in a frame received after ours: confirmed
              not within `confirm_ms`: unconfirmed
 
@@ -47,6 +48,7 @@ _SEND = const(2)
 
 _BUS_SILENT_MS = const(1000)
 _CHECK_MS = const(2000)
+_REPORT_MS = const(1000)
 _NEVER = const(1 << 62)
 
 
@@ -258,6 +260,10 @@ class CommandEngine:
         self._cancel_late(command, now_ms)
         if command.receipt.is_final:
             return
+        if command.sent_ms < 0 and now_ms >= self._report_due_ms(command):
+            reason = "the controller did not say whether it sent the frame"
+            self._finish(command, receipts.INDETERMINATE, now_ms, reason)
+            return
         if command.sent_ms < 0 and now_ms >= command.expires_ms and command.outstanding is None:
             self._finish(command, receipts.EXPIRED, now_ms, "its lifetime was over")
             return
@@ -416,6 +422,12 @@ class CommandEngine:
             if not is_taken:
                 self.frame_failed(transmission, now_ms)
 
+    def _report_due_ms(self, command: Command) -> int:
+        """Return when the controller has been silent too long about a frame it was given."""
+        if command.outstanding is None:
+            return _NEVER
+        return command.outstanding.deadline_ms + _REPORT_MS
+
     def _keep_awake(self, command: Command, now_ms: int) -> None:
         """Send network management each period, one at a time, once the bus was found asleep."""
         wake = self._wake
@@ -430,8 +442,9 @@ class CommandEngine:
     def _due_ms(self, command: Command) -> int:
         """Return when the first command of a queue wants to be looked at again."""
         due = command.confirm_until_ms
-        if command.sent_ms < 0 and command.outstanding is None:
-            due = min(due, command.expires_ms)
+        if command.sent_ms < 0:
+            is_waiting = command.outstanding is None
+            due = min(due, command.expires_ms if is_waiting else self._report_due_ms(command))
         is_saved = self._records.acknowledged >= command.receipt.change
         if command.phase == _CHECK or (command.phase == _SAVE and is_saved):
             due = min(due, command.check_until_ms)

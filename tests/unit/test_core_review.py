@@ -10,6 +10,7 @@ from gateway.coap.numbers import (
     BAD_REQUEST,
     CHANGED,
     FETCH,
+    GATEWAY_TIMEOUT,
     GET,
     NON,
     OBSERVE,
@@ -164,6 +165,21 @@ def test_a_frame_that_never_reached_its_controller_expires_and_blocks_nothing(
     monkeypatch.undo()
     shell.drain()
     assert shell.sent == []
+    host.post("lock", host.command("lock"))
+    assert len(shell.sent) == 1
+
+
+def test_a_frame_whose_controller_says_nothing_is_indeterminate_and_blocks_nothing(
+    shell: Shell, host: Host, car: Car
+) -> None:
+    shell.acknowledges_frames = False
+    host.post("lock", host.command("lock"))
+    shell.frames.clear()  # its interrupt was lost
+    car.run(2000)
+    response = host.responses()[-1]
+    assert response.code == GATEWAY_TIMEOUT
+    assert response.value["state"] == "indeterminate"
+    shell.acknowledges_frames = True
     host.post("lock", host.command("lock"))
     assert len(shell.sent) == 1
 
