@@ -80,6 +80,7 @@ class CommandResource:
             return None
         final = self._receipts.final(key.kid, command_id)
         if final is not None and final[0] == digest:
+            request.after = max(request.after, self._receipts.change)
             return answer_of(final[1], final[2])
         if command_id <= self._receipts.last_id(key.kid):
             text = f"id {command_id} was used for another command, or long ago; ids count up"

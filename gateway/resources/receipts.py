@@ -29,5 +29,6 @@ class ReceiptResource:
                 return CONTENT, CBOR_FORMAT, receipt.encode()
             final = self._receipts.final(kid, int(name))
             if final is not None:
+                request.after = max(request.after, self._receipts.change)
                 return CONTENT, CBOR_FORMAT, final[2]
         return diagnostic(NOT_FOUND, "no receipt of yours with this id is kept")

@@ -103,9 +103,14 @@ class Receipt:
 
 
 class Receipts:
-    """The receipts of all contexts: under way, in memory, and durable."""
+    """The receipts of all contexts: under way, in memory, and durable.
+
+    `change` is the number of the newest outcome's record change: until it is durable, nobody is
+    told what `final` returns.
+    """
 
     def __init__(self, records: "Records", now_ms: int) -> None:
+        self.change = 0
         self._records = records
         self._under_way: list[Receipt] = []
         self._recent: list[tuple[bytes, int, bytes, str, bytes]] = []
@@ -176,7 +181,8 @@ class Receipts:
     def _store_outcome(self, entry: "tuple[bytes, int, bytes, str, bytes]") -> int:
         kid = entry[0]
         entries = self._durable(kid)[1 - _KEPT_DURABLE :] + [list(entry[1:])]
-        return self._records.put(_name("receipts", kid), cbor.encode(entries))
+        self.change = self._records.put(_name("receipts", kid), cbor.encode(entries))
+        return self.change
 
     def _end_intents(self, kid: bytes, now_ms: int) -> None:
         """Turn the intents that a reboot left without an outcome into indeterminate receipts."""

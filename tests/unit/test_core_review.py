@@ -194,3 +194,19 @@ def test_a_frame_that_its_controller_did_not_take_is_said_to_be_that(
     receipt = host.responses()[-1].value
     assert receipt["state"] == "expired"
     assert receipt["reason"] == "the controller did not send the frame"
+
+
+def test_an_outcome_is_told_to_nobody_before_it_is_durable(
+    shell: Shell, host: Host, car: Car
+) -> None:
+    command = host.command("lock")
+    host.post("lock", command)
+    shell.holds_saves = True
+    car.lock(True)
+    car.run(200)
+    host.send(host.protect(GET, ["receipts", "1"]))
+    host.send(host.protect(POST, ["lock"], command))
+    assert host.responses() == []
+    shell.holds_saves = False
+    shell.drain()
+    assert [answer.value["state"] for answer in host.responses()] == ["confirmed"] * 3
