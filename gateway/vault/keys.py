@@ -2,7 +2,8 @@
 
 A principal (a person or a program, with a name and a role) owns several contexts: one for each
 process that talks, each with a master secret of its own, so that none is ever copied. A context's
-kid, the host's OSCORE sender id, counts up and is never given out twice.
+kid, the host's OSCORE sender id, counts up and is never given out twice, not even after the record
+of the keys was lost: receipts belong to a kid.
 
 Master secret: HKDF-SHA-256 over 32 bytes of the host and 32 of the board, so that neither's random
 generator alone decides it.
@@ -117,6 +118,8 @@ class Keys:
         self._provisional_until_ms = 0
         self._open_until_ms = 0
         self._reservations: list[tuple[int, Key, int]] = []
+        for name in records.names("sequence-"):
+            self._next_kid = max(self._next_kid, int(name[len("sequence-") :], 16) + 1)
         stored = records.get("keys")
         if stored is not None:
             self._load(stored)
@@ -220,7 +223,8 @@ class Keys:
         return self._records.put("keys", cbor.encode([self._next_kid, people, contexts]))
 
     def _load(self, stored: bytes) -> None:
-        self._next_kid, people, contexts = cbor.decode(stored)
+        next_kid, people, contexts = cbor.decode(stored)
+        self._next_kid = max(self._next_kid, next_kid)
         principals = [Principal(name, role) for name, role in people]
         for kid, index, secret in contexts:
             if self._records.get(_sequence_name(kid)) is not None:  # else a nonce could come twice

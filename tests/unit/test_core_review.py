@@ -210,3 +210,19 @@ def test_an_outcome_is_told_to_nobody_before_it_is_durable(
     shell.holds_saves = False
     shell.drain()
     assert [answer.value["state"] for answer in host.responses()] == ["confirmed"] * 3
+
+
+def test_an_owner_after_a_lost_key_record_finds_no_receipt_of_the_one_before(
+    shell: Shell, host: Host, car: Car
+) -> None:
+    host.post("lock", host.command("lock"))
+    car.lock(True)
+    car.run(100)
+    assert host.responses()[-1].value["state"] == "confirmed"
+    shell.storage["keys"] = b"damaged"
+    rebooted = shell.reboot()
+    car = Car(rebooted)
+    car.send()
+    new_owner = Host.pair(rebooted, "bob")
+    assert new_owner.post("lock", new_owner.command("lock")) == []
+    assert len(rebooted.sent) == 1
