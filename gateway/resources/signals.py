@@ -1,8 +1,8 @@
 """The car's state in SenML-CBOR (RFC 8428): `/signals`, and the selections of it that others show.
 
-Each record is a VSS path (a base name holds until the next one), its unit, its last value and, negative, how many seconds ago the car
-sent it: a sleeping car's doors are still shown as they were. What was never received, or what the
-car itself says is not available, has no record.
+Each record is a VSS path (a base name holds until the next one), its unit, its last value and,
+negative, how many seconds ago the car sent it: the doors of a sleeping car are shown as they were.
+What was never received, or what the car itself says is not available, has no record.
 """
 
 from struct import pack

@@ -73,8 +73,12 @@ def counters(host: Host) -> dict[str, int]:
 
 def values_of(pack: list[dict[int, Any]]) -> dict[str, Any]:
     """Return {path: value} of a SenML pack."""
-    base = pack[0][-2] if pack else ""
-    return {base + r[0]: r.get(2, r.get(3, r.get(4))) for r in pack}
+    values = {}
+    base = ""
+    for record in pack:
+        base = record.get(-2, base)
+        values[base + record[0]] = record.get(2, record.get(3, record.get(4)))
+    return values
 
 
 # ---- pairing and keys ----
