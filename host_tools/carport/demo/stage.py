@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from math import nan
 from pathlib import Path
+from traceback import format_exception
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,6 +25,7 @@ from carport.emulator.process import EmulatorProcess
 
 _CARPORT = (sys.executable, "-c", "from carport.cli import main; main()")
 _COMMAND_TIMEOUT_S = 40.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class UnexpectedError(Exception):
@@ -47,7 +50,8 @@ def expect(condition: bool, expected: str, happened: str) -> None:
 class Stage:
     """All that the steps share; the end of the `with` ends what runs and removes its folder.
 
-    CARPORT_HOME is a temporary folder from then on, so nothing of the user's own is touched.
+    CARPORT_HOME is a temporary folder from then on, so nothing of the user's own is touched. A
+    signal ends the story when the command that runs has ended: its process would outlive us else.
     """
 
     emulator: EmulatorProcess
@@ -56,6 +60,7 @@ class Stage:
     def __init__(self, report: Report) -> None:
         self.report = report
         self.is_isolated = False
+        self._signal: int | None = None
         self._transcript: list[str] = []
         self._parts = ExitStack()
         self._listening = ExitStack()
@@ -64,6 +69,9 @@ class Stage:
         home = tempfile.TemporaryDirectory(prefix="carport-demo-", ignore_cleanup_errors=True)
         os.environ["CARPORT_HOME"] = self._parts.enter_context(home)
         os.environ.pop("CARPORT_GATEWAY", None)
+        for number in _SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._note_signal)
         return self
 
     def __exit__(
@@ -78,6 +86,7 @@ class Stage:
         """Start the emulator, as a process of its own, and the listener."""
         self.report.command(("emulate", "--json"))
         self.emulator = self._parts.enter_context(EmulatorProcess())
+        self._end_if_signalled()
         self._parts.enter_context(self._listening)
         (dbc,) = profile_folder(DEFAULT_CAR).glob("*.dbc")
         self.listener = self._listening.enter_context(Listener(self.emulator.can, dbc))
@@ -105,6 +114,7 @@ class Stage:
             timeout=_COMMAND_TIMEOUT_S,
             check=False,
         )
+        self._end_if_signalled()
         said = (done.stdout + done.stderr).strip()
         self._transcript.append(f"$ carport {' '.join(words)}\n{said}\n[{done.returncode}]\n")
         fields: dict[str, Any] = json.loads(done.stdout) if done.stdout else {}
@@ -115,7 +125,7 @@ class Stage:
         )
         return fields
 
-    def signal(self, path: str, is_told: bool = False) -> float:
+    def read(self, path: str, is_told: bool = False) -> float:
         """Return a signal as the gateway knows it, NaN if the car has not sent it yet."""
         value = self.carport("signals", path, is_told=is_told)[path]["value"]
         return nan if value is None else float(value)
@@ -127,7 +137,7 @@ class Stage:
             UnexpectedError: it does not come to that in time.
         """
         deadline_s = time.monotonic() + timeout_s
-        while not is_so(value := self.signal(path)):
+        while not is_so(value := self.read(path)):
             expect(time.monotonic() < deadline_s, f"{path} to change", f"it is still {value}")
 
     def car(self) -> dict[str, Any]:
@@ -148,10 +158,18 @@ class Stage:
 
         return asyncio.run(ask_gateway())
 
-    def keep_logs(self) -> Path:
+    def keep_logs(self, error: Exception) -> Path:
         """Write down what was said, for whoever looks for what went wrong; return the folder."""
         folder = Path(tempfile.mkdtemp(prefix="carport-demo-logs-"))
+        (folder / "error.log").write_text("".join(format_exception(error)))
         (folder / "commands.log").write_text("\n".join(self._transcript))
         if hasattr(self, "emulator"):
             (folder / "emulator.log").write_text(self.emulator.read_log())
         return folder
+
+    def _note_signal(self, number: int, frame: object) -> None:
+        self._signal = number
+
+    def _end_if_signalled(self) -> None:
+        if self._signal is not None:
+            sys.exit(128 + self._signal)

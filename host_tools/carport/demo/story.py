@@ -101,7 +101,7 @@ def lock(stage: Stage) -> None:
 def heat(stage: Stage) -> None:
     """Switch the climate on and see the cabin warm up."""
     stage.carport("sim", "set", f"time_scale={_TIME_SCALE}")
-    course = [stage.signal(CABIN, is_told=True)]
+    course = [stage.read(CABIN, is_told=True)]
     heard = len(stage.listener.frames)
     receipt = stage.carport("climate", "on", "--temp", f"{_TARGET_CELSIUS:g}")
     _show_confirmed(stage, receipt, heard)
@@ -114,7 +114,7 @@ def heat(stage: Stage) -> None:
     seconds = 0.0
     while seconds < _WARM_TIMEOUT_S and course[-1] < warm:
         time.sleep(_SAMPLE_S)
-        course.append(stage.signal(CABIN))
+        course.append(stage.read(CABIN))
         seconds = time.monotonic() - begin_s
         bar = "█" * round(2 * max(0.0, course[-1]))
         stage.report.say(f"{seconds:4.1f} s {course[-1]:5.1f} °C {bar}")

@@ -37,5 +37,6 @@ def _report_failure(stage: Stage, error: Exception) -> None:
     else:
         expected = "that it can be done"
         happened = str(error) if isinstance(error, CarportError) else repr(error)
-    logs = str(stage.keep_logs())
-    stage.report.end("FAILED", expected=expected, happened=happened, logs=logs)
+    logs = str(stage.keep_logs(error))
+    *_, last_line = happened.strip().splitlines()
+    stage.report.end("FAILED", expected=expected, happened=last_line, logs=logs)
