@@ -74,6 +74,11 @@ class Board:
             error.add_note(f"The VM's exit code: {code}. It said:\n{self._read_log()}")
         self._parts.close()
 
+    @property
+    def pid(self) -> int:
+        """The VM's process."""
+        return self._process.pid
+
     def send(self, request: bytes) -> None:
         """Send a datagram to the gateway."""
         self._coap.send(request)

@@ -1,12 +1,13 @@
 """What a request costs over loopback UDP, beside a bare echo in the same VM and run.
 
 Every request is timed right after a bare echo, so what else the machine does concerns both alike.
-The requests are sealed, and the answers opened, while nothing is timed.
+The requests are sealed, the answers opened and the garbage collected while nothing is timed.
 """
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,8 +17,7 @@ from tests.bench.board import Board, Noted
 ECHO_BYTES = 48  # as long as a sealed GET
 
 _PACK_STALE_S = 0.025
-_SETTLED_S = 0.00006  # longer, and CPUs fall asleep, which costs more than an echo
-_IDLE_TURNS = 40  # the runner looks at its heap each 32
+_SETTLED_S = 0.0003  # longer than a collection takes
 _WARM_UP = 3
 _ECHO_FOR_S = 3.0
 _FRAME_S = 2.0
@@ -65,15 +65,14 @@ class Requests:
             self._echo_s = time.monotonic()
         return self._echo
 
-    def idle(self) -> None:
-        """Let the VM collect its garbage if it wants to, as it does when idle, and warm up."""
-        for _ in range(_IDLE_TURNS):
-            self.echo_us()
-        for _ in range(_WARM_UP):
-            self.bare_echo_us()
-
     def bare_echo_us(self) -> float:
-        """Return the round-trip time of a bare echo."""
+        """Return the round-trip time of a bare echo, with both sides warm and no garbage left."""
+        self._board.ask_probe(b"heap")
+        for _ in range(_WARM_UP):
+            self._bare_echo_us()
+        return self._bare_echo_us()
+
+    def _bare_echo_us(self) -> float:
         board = self._board
         assert board.ask_probe(b"arm") == b"arm"
         return self._time_us(lambda: board.ask_probe(bytes(ECHO_BYTES)))
@@ -106,10 +105,27 @@ class Requests:
 
 
 def settle() -> None:
-    """Let the VM go back to waiting."""
-    until_s = time.perf_counter() + _SETTLED_S
-    while time.perf_counter() < until_s:
-        pass
+    """Let the VM finish what it does after an answer, and go back to waiting."""
+    time.sleep(_SETTLED_S)
+
+
+@contextmanager
+def one_cpu(board: Board) -> Iterator[None]:
+    """Run the VM and this thread on the same CPU, where the system lets us choose.
+
+    Else an echo is mostly the time that it takes to wake another CPU, or not, as luck will have it.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    all_cpus = os.sched_getaffinity(0)
+    try:
+        for process in (0, board.pid):
+            os.sched_setaffinity(process, {min(all_cpus)})
+        yield
+    finally:
+        for process in (0, board.pid):
+            os.sched_setaffinity(process, all_cpus)
 
 
 def measure_requests(board: Board, rounds: int) -> Times:
@@ -123,14 +139,12 @@ def measure_requests(board: Board, rounds: int) -> Times:
         time.sleep(_PACK_STALE_S)
         status, again = host.seal(GET, b"lock"), host.seal(GET, b"lock")
         refused = host.seal_command("unlock", requests.fresh_echo())
-        requests.idle()
         times.bare_echo.append(requests.bare_echo_us())
         times.echo.append(requests.echo_us())
         times.bare_echo.append(requests.bare_echo_us())
         times.status.append(requests.request_us(status, CONTENT))
         times.bare_echo.append(requests.bare_echo_us())
         times.status_again.append(requests.request_us(again, CONTENT))
-        requests.idle()
         times.bare_echo.append(requests.bare_echo_us())
         times.refused.append(requests.request_us(refused, CONFLICT))
     return times
@@ -146,7 +160,6 @@ def measure_locks(board: Board, rounds: int) -> LockTimes:
         time.sleep(_PACK_STALE_S)
         request = board.host.seal_command("lock", requests.fresh_echo())
         board.read_probe()
-        requests.idle()
         times.bare_echo.append(requests.bare_echo_us())
         settle()
         start_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC)  # the VM's ticks_us

@@ -77,7 +77,9 @@ def _requests(results: Results) -> str:
 ## A request over loopback UDP
 
 The real firmware in the VM, authenticated requests (CoAP, OSCORE) from a raw client that sealed
-them before. {len(times.status)} of each.
+them before. Both run on one CPU, where the system lets us choose, so that nothing here is the time
+it takes to wake another one. {len(times.status)} of each, none of them with a collection in it:
+see Memory for those.
 
 {_table(head, rows)}"""
 

@@ -87,7 +87,8 @@ def _measure_board(folder: Path) -> tuple[loopback.Times, LocksOn, Memory]:
     """Return what one board is asked for: requests, then locks; and its memory meanwhile."""
     with Board(folder) as board:
         boot_bytes = int(board.ask_probe(b"heap"))
-        requests = loopback.measure_requests(board, _REQUEST_ROUNDS)
+        with loopback.one_cpu(board):
+            requests = loopback.measure_requests(board, _REQUEST_ROUNDS)
         locks = _measure_locks(board, folder)
         watched = loopback.watch_locks(board, _LOCK_ROUNDS, _PAUSE_FRAMES)
         forced = loopback.watch_locks(board, _FORCED_ROUNDS, 1, b"force")
@@ -105,5 +106,6 @@ def _measure_board(folder: Path) -> tuple[loopback.Times, LocksOn, Memory]:
 
 
 def _measure_locks(board: Board, folder: Path) -> LocksOn:
-    times = loopback.measure_locks(board, _LOCK_ROUNDS)
+    with loopback.one_cpu(board):
+        times = loopback.measure_locks(board, _LOCK_ROUNDS)
     return LocksOn(machine.file_system(folder), times, loopback.sync_us(folder, _SYNCS))
