@@ -82,7 +82,7 @@ CHALLENGE: "Answer" = (UNAUTHORIZED, [], b"")
 MAX_DATAGRAM_BYTES = 1152  # RFC 7252 section 4.6
 
 _ACK_DELAY_MS = const(500)
-_SNAPSHOTS = const(2)
+_SNAPSHOTS = const(8)
 _MAX_DELAYED = const(8)
 _MAX_WITHOUT_NUMBER = const(8)
 
@@ -319,13 +319,14 @@ class Endpoint:
         answer: Answer | None = resource.handle(request)
         if answer is None or answer[0] != CONTENT:
             return answer
+        has_more = type(answer[2]) is list
         answer = self._cut(request, answer)
         if request.accept >= 0 and (CONTENT_FORMAT, encode_uint(request.accept)) not in answer[1]:
             return diagnostic(NOT_ACCEPTABLE, "another content format")
         if request.observe == 0 and hasattr(resource, "version"):
             observer = self._observers.add(request, resource)
             if observer is not None:
-                observer.told(request.now_ms)
+                observer.told(request.now_ms, has_more)
                 self._answer(request, answer, observer)
                 return None
         elif request.observe == 1:
@@ -343,8 +344,8 @@ class Endpoint:
         request.now_ms = now_ms
         answer = observer.resource.handle(request)
         assert answer is not None
+        request.is_confirmable = observer.told(now_ms, type(answer[2]) is list)
         answer = self._cut(request, answer)
-        request.is_confirmable = observer.told(now_ms)
         request.is_acknowledged = True
         self._answer(request, answer, observer)
 
@@ -461,6 +462,8 @@ class Endpoint:
             if snapshot == wanted:
                 szx = min(szx, MAX_BLOCK_SZX)
                 part, more = cut(payload, num, szx)
+                if not more:
+                    self._observers.has_read(request)
                 extra = [(ETAG, etag), (BLOCK2, block.encode(num, more, szx))]
                 return code, sorted(options + extra), part
         return None

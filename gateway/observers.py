@@ -6,7 +6,9 @@ Rules:
 2. Changes are told at each quarter of a second, to all observers at once, so that what they are
    told is made once. Without a change something is sent every 10 s all the same, for ages go on
    and a silent gateway should be noticed.
-3. Each minute a notification is confirmable. Whoever does not acknowledge it, or resets any, is
+3. Whoever has been sent the first block of an answer is told no more until the last one is fetched,
+   or 2 s have passed: a new answer would take the place of the one being read.
+4. Each minute a notification is confirmable. Whoever does not acknowledge it, or resets any, is
    forgotten; so is a key that is revoked.
 """
 
@@ -34,6 +36,7 @@ MAX_OBSERVERS = 8
 _INTERVAL_MS = const(250)
 _MAX_INTERVAL_MS = const(10000)
 _CONFIRM_INTERVAL_MS = const(60000)
+_READING_MS = const(2000)
 
 
 class Observer:
@@ -47,15 +50,23 @@ class Observer:
         self.version = -1
         self.told_ms = request.now_ms
         self.confirmed_ms = request.now_ms
+        self.is_reading = False
 
     def due_ms(self) -> int:
         """Return when the next notification is due, if nothing changes until then."""
+        if self.is_reading:
+            return self.told_ms + _READING_MS
         if self.resource.version(self.request) != self.version:
             return (self.told_ms // _INTERVAL_MS + 1) * _INTERVAL_MS
         return self.told_ms + _MAX_INTERVAL_MS
 
-    def told(self, now_ms: int) -> bool:
-        """Take note of a notification; return whether it is to be confirmable."""
+    def told(self, now_ms: int, has_more: bool) -> bool:
+        """Take note of a notification, of which more blocks are to be fetched or not.
+
+        Returns:
+            Whether it is to be confirmable.
+        """
+        self.is_reading = has_more
         self.number = (self.number + 1) & 0xFFFFFF
         self.version = self.resource.version(self.request)
         self.told_ms = now_ms
@@ -90,6 +101,17 @@ class Observers:
             for observer in self._observers
             if observer.request.key is not request.key or observer.request.token != request.token
         ]
+
+    def has_read(self, request: "Request") -> None:
+        """Take note that the last block of what a request asks for was fetched."""
+        for observer in self._observers:
+            observed = observer.request
+            if (
+                observed.key is request.key
+                and observed.segments == request.segments
+                and observed.payload == request.payload
+            ):
+                observer.is_reading = False
 
     def drop(self, observer: Observer) -> None:
         """Forget an observer."""

@@ -293,6 +293,38 @@ def test_there_is_an_end_to_observers(shell: Shell, host: Host, car: Car) -> Non
     assert [answer.option(OBSERVE) for answer in answers] == [b""] * 8 + [None]
 
 
+def test_an_observer_is_told_no_more_while_it_fetches_blocks(
+    shell: Shell, host: Host, car: Car
+) -> None:
+    host.send(host.protect(GET, ["signals"], options=[(OBSERVE, b"")]))
+    (first,) = host.responses()
+    assert first.option(BLOCK2) == block.encode(0, True, 5)
+    for speed in range(10):
+        car.signals["DRV_Status"]["Speed"] = speed
+        car.run(100)
+    assert host.responses() == []
+    whole = first.payload
+    while (len(whole) & 511) == 0:
+        num = block.encode(len(whole) >> 9, False, 5)
+        later = host.request(GET, ["signals"], options=[(BLOCK2, num)])
+        assert later.option(ETAG) == first.option(ETAG)
+        whole += later.payload
+    cbor2.loads(whole)
+    car.run(300)
+    (told,) = host.responses()
+    assert told.option(OBSERVE) == b""
+
+
+def test_an_observer_that_fetches_no_blocks_is_told_each_2_s(
+    shell: Shell, host: Host, car: Car
+) -> None:
+    host.send(host.protect(GET, ["signals"], options=[(OBSERVE, b"")]))
+    for speed in range(81):
+        car.signals["DRV_Status"]["Speed"] = speed
+        car.run(100)
+    assert len(host.responses()) == 5
+
+
 # ---- signals and blocks ----
 
 
