@@ -18,12 +18,8 @@ if TYPE_CHECKING:
 COAP_PORT = 5683
 ALL_COAP_NODES = "224.0.1.187"  # RFC 7252 section 12.8
 
-_MAX_BYTES = const(1153)  # one more than the core takes, so that it can tell a longer one
+_MAX_BYTES = const(641)  # one more than the core takes, so that it can tell a longer one
 _IPPROTO_IP = const(0)
-
-# Who sent a datagram is asked first where that can be done, and the datagram then read into a
-# buffer that is there: a heap full of small holes need not have room for the largest one.
-MSG_PEEK = getattr(socket, "MSG_PEEK", None)
 
 
 class Udp:
@@ -33,16 +29,11 @@ class Udp:
         self.stream = opened
         self.send: Callable[[bytes, Any], object] = opened.sendto  # to a peer
         self._receive = opened.recvfrom
-        self._buffer = memoryview(bytearray(_MAX_BYTES))
         self._receive_datagram = gateway.receive_datagram
 
     def handle(self, now_ms: int) -> None:
         """Pass on one datagram."""
-        if MSG_PEEK is None:
-            data, peer = self._receive(_MAX_BYTES)
-        else:
-            _, peer = self._receive(1, MSG_PEEK)
-            data = self._buffer[: self.stream.readinto(self._buffer)]
+        data, peer = self._receive(_MAX_BYTES)
         self._receive_datagram(data, peer, now_ms)
 
 

@@ -79,7 +79,7 @@ if TYPE_CHECKING:
 # What a resource answers when it wants a fresh Echo.
 CHALLENGE: "Answer" = (UNAUTHORIZED, [], b"")
 
-MAX_DATAGRAM_BYTES = 1152  # RFC 7252 section 4.6
+MAX_DATAGRAM_BYTES = 640  # a block of 512 bytes, and what stands around it
 
 _ACK_DELAY_MS = const(500)
 _SNAPSHOTS = const(8)

@@ -67,7 +67,7 @@ class Selection:
         for leaf in known:
             path = state.paths[leaf]
             unit = state.unit(leaf)
-            has_base = base != "" and path.startswith(base) and "." not in path[len(base) :]
+            has_base = base != "" and path.startswith(base)
             if not has_base:
                 base = path[: path.rfind(".") + 1]
             buffer.append(cbor.MAP << 5 | 4 + (unit is not None) - has_base)

@@ -522,7 +522,7 @@ def test_bad_datagrams_are_counted_and_change_nothing(shell: Shell, host: Host) 
         b"",
         b"\x40",
         b"\x40\x01\x00\x01\xff",
-        bytes(1153),
+        bytes(641),
         bad_tag,
         unknown.protect(GET, ["lock"]),
         message.encode(Message(CON, POST, 9, b"", [(OSCORE, b"\xff")], b"x")),
