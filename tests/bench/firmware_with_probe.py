@@ -4,8 +4,8 @@ The port is one more source of the runner, so that everything is measured in the
 gets, it sends back, but for
 
     arm    answered; then the next datagram goes through a bare echo: recvfrom, sendto
-    mark   answered; from then on until the next frame is handed to the CAN port it is watched
-           what is allocated, and whether there is a collection
+    mark   answered; then it is watched, from the next request's arrival until a frame is handed
+           to the CAN port, what is allocated, and whether there is a collection
     force  like mark, with a collection before the frame, which shows that it would be noticed
     read   answered with what was noted last: see READ
     heap   answered with the bytes in use after a collection
@@ -51,7 +51,7 @@ class Probe:
         self.saving_us = 0
         self.used_bytes = 0
         self.is_collected = False
-        self.is_forced = False
+        self.is_marked = self.is_forced = False
         self.watched: Watch | None = None
 
     def handle(self, now_ms: int) -> None:
@@ -75,13 +75,20 @@ class Probe:
             data = str(gc.mem_alloc()).encode()  # type: ignore[attr-defined]
         stream.sendto(data, peer)
         if data in (b"mark", b"force"):
+            self.is_marked = True
             self.is_forced = data == b"force"
-            self.watched = Watch()
 
-    def look_into(self, can_class, storage_class) -> None:  # type: ignore[no-untyped-def]
-        """Note when a frame is handed over, and what saving takes."""
+    def look_into(self, gateway_class, can_class, storage_class) -> None:  # type: ignore[no-untyped-def]
+        """Note when a request arrives and a frame is handed over, and what saving takes."""
+        receive_datagram = gateway_class.receive_datagram
         send = can_class.send
         save = storage_class.save
+
+        def noted_receive_datagram(gateway, data, peer, now_ms, on_cable=False):  # type: ignore[no-untyped-def]
+            if self.is_marked:
+                self.is_marked = False
+                self.watched = Watch()
+            receive_datagram(gateway, data, peer, now_ms, on_cable)
 
         def noted_send(can, arbitration_id, data, flags=0):  # type: ignore[no-untyped-def]
             self.sent_us = time.ticks_us()  # type: ignore[attr-defined]
@@ -97,6 +104,7 @@ class Probe:
             save(storage, name, data)
             self.saving_us += time.ticks_diff(time.ticks_us(), start_us)  # type: ignore[attr-defined]
 
+        gateway_class.receive_datagram = noted_receive_datagram
         can_class.send = noted_send
         storage_class.save = noted_save
 
@@ -106,9 +114,10 @@ def main(port: str) -> None:
     from firmware.ports.unix.can import CAN
     from firmware.start import start
     from firmware.storage import Storage
+    from gateway.core import Gateway
 
     probe = Probe(int(port))
-    probe.look_into(CAN, Storage)
+    probe.look_into(Gateway, CAN, Storage)
     runner = start()
     runner.add(probe)
     gc.threshold(-1)  # type: ignore[attr-defined]

@@ -113,7 +113,7 @@ def settle() -> None:
 def one_cpu(board: Board) -> Iterator[None]:
     """Run the VM and this thread on the same CPU, where the system lets us choose.
 
-    Else an echo is mostly the time that it takes to wake another CPU, or not, as luck will have it.
+    Else an echo is mostly the time that it takes to wake another CPU, or not, as luck has it.
     """
     if not hasattr(os, "sched_setaffinity"):
         yield
