@@ -150,9 +150,9 @@ class Receipts:
 
     def store_intent(self, receipt: Receipt) -> None:
         """Make it durable that the command is about to be sent."""
-        receipt.has_intent = True
         if receipt.kid:
-            receipt.change = self._store_intents(receipt.kid)
+            receipt.change = self._store_intents(receipt)
+        receipt.has_intent = True
 
     def finish(self, receipt: Receipt) -> None:
         """Keep what became of a command that has reached its last state."""
@@ -170,13 +170,13 @@ class Receipts:
         entries: list[list[Any]] = [] if stored is None else cbor.decode(stored)
         return entries
 
-    def _store_intents(self, kid: bytes) -> int:
+    def _store_intents(self, newest: Receipt) -> int:
         intents = [
             [receipt.id, receipt.digest, receipt.command, receipt.arguments, receipt.by]
             for receipt in self._under_way
-            if receipt.has_intent and receipt.kid == kid
+            if receipt is newest or (receipt.has_intent and receipt.kid == newest.kid)
         ]
-        return self._records.put(_name("intents", kid), cbor.encode(intents))
+        return self._records.put(_name("intents", newest.kid), cbor.encode(intents))
 
     def _store_outcome(self, entry: "tuple[bytes, int, bytes, str, bytes]") -> int:
         kid = entry[0]

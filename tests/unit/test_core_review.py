@@ -9,6 +9,7 @@ from gateway.coap.message import Message
 from gateway.coap.numbers import (
     BAD_REQUEST,
     CHANGED,
+    ECHO,
     FETCH,
     GATEWAY_TIMEOUT,
     GET,
@@ -226,3 +227,30 @@ def test_an_owner_after_a_lost_key_record_finds_no_receipt_of_the_one_before(
     new_owner = Host.pair(rebooted, "bob")
     assert new_owner.post("lock", new_owner.command("lock")) == []
     assert len(rebooted.sent) == 1
+
+
+# ---- exceptions half-way ----
+
+
+def fails_once(monkeypatch: pytest.MonkeyPatch, target: object, name: str) -> None:
+    """Let a method raise MemoryError the next time it is called."""
+    method = getattr(target, name)
+
+    def fail(*arguments: Any) -> Any:
+        monkeypatch.setattr(target, name, method)
+        raise MemoryError
+
+    monkeypatch.setattr(target, name, fail)
+
+
+def test_a_full_heap_while_the_intent_is_stored_lets_no_frame_out_before_it(
+    shell: Shell, host: Host, car: Car, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = host.protect(POST, ["lock"], host.command("lock"), [(ECHO, host.challenge())])
+    fails_once(monkeypatch, shell.gateway._records, "put")
+    with pytest.raises(MemoryError):
+        host.send(data)
+    stored: list[bool] = []
+    shell.on_sent = lambda transmission: stored.append("intents-01" in shell.storage)
+    car.run(500)
+    assert stored == [True] * 5
