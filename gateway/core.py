@@ -182,17 +182,16 @@ class Gateway:
 
     def _settle(self, now_ms: int) -> None:
         """Answer those who wait for the commands that have just ended."""
-        finished = self._engine.finished
-        if not finished:
-            return
-        self._engine.finished = []
-        for receipt in finished:
-            self._logs.append(f"{receipt.command} {receipt.id} {receipt.state} for {receipt.by}")
+        while self._engine.finished:
+            receipt = self._engine.finished[0]
             answer = answer_of(receipt.state, receipt.encode())
             for pair in [pair for pair in self._waiting if pair[0] is receipt]:
+                request = pair[1]
+                request.after = max(request.after, receipt.change)
+                self._endpoint.respond(request, answer, now_ms)
                 self._waiting.remove(pair)
-                pair[1].after = max(pair[1].after, receipt.change)
-                self._endpoint.respond(pair[1], answer, now_ms)
+            self._logs.append(f"{receipt.command} {receipt.id} {receipt.state} for {receipt.by}")
+            self._engine.finished.pop(0)
 
     def _describe(self, now_ms: int) -> "dict[str, Any]":
         """Return the map that `carport.cddl` calls system."""

@@ -106,6 +106,7 @@ class Command:
         self.next_wake_ms = now_ms
         self.keeps_awake = False
         self.waking: Transmission | None = None
+        self.is_over = False
 
 
 class CommandEngine:
@@ -128,7 +129,9 @@ class CommandEngine:
         self._records = records
         self._store = store
         self._transmitter = Transmitter(profile)
-        self._queues: dict[str, list[Command]] = {}
+        self._queues: dict[str, list[Command]] = {
+            spec["resource"]: [] for spec in self._specs.values()
+        }
         self._limits: dict[str, int] = {}  # command -> when its limit argument is undone
         self.bus_states = [STATE_STOPPED for _ in profile["buses"]]
         self.is_active = False
@@ -153,14 +156,14 @@ class CommandEngine:
         if lifetime_ms is None or lifetime_ms > longest:
             lifetime_ms = longest
         command = Command(receipt, spec, lifetime_ms, now_ms)
-        queue = self._queues.get(spec["resource"], [])
+        queue = self._queues[spec["resource"]]
         if len(queue) >= QUEUE_LENGTH or self._count_of(receipt.kid) >= MAX_PER_CONTEXT:
             raise BusyError("too many commands are under way")
-        queue.append(command)
-        self._queues[spec["resource"]] = queue
+        longer_queue = queue + [command]
         self._store.add(receipt)
+        self._queues[spec["resource"]] = longer_queue
         self.is_active = True
-        if queue[0] is command:
+        if not queue:
             self._start(command, now_ms)
 
     def frame_accepted(self, now_ms: int) -> None:
@@ -227,7 +230,7 @@ class CommandEngine:
     def is_urgent(self) -> bool:
         """Tell whether a command waits for nothing but us: neither its turn nor the car."""
         for queue in self._queues.values():
-            if queue[0].sent_ms < 0 and not queue[0].keeps_awake:
+            if queue and queue[0].sent_ms < 0 and not queue[0].keeps_awake:
                 return True
         return False
 
@@ -259,6 +262,8 @@ class CommandEngine:
         """Do whatever a command can do now."""
         self._cancel_late(command, now_ms)
         if command.receipt.is_final:
+            if not command.is_over:
+                self._conclude(command, now_ms)
             return
         if command.sent_ms < 0 and now_ms >= self._report_due_ms(command):
             reason = "the controller did not say whether it sent the frame"
@@ -330,10 +335,11 @@ class CommandEngine:
             and command.next_send_ms <= now_ms < command.expires_ms
         ):
             deadline_ms = min(now_ms + command.spec["deadline_ms"], command.expires_ms)
-            command.outstanding = self._transmit(
+            command.outstanding = self._transmission(
                 command, command.spec["transmit"], command.raw_values, deadline_ms
             )
             command.next_send_ms = now_ms + command.spec["period_ms"]
+            self.frames.append(command.outstanding)
 
     def _confirm(self, command: Command, now_ms: int) -> bool:
         """Finish the command if every condition shows in a frame received after ours was sent."""
@@ -346,6 +352,7 @@ class CommandEngine:
             if value is None or not interlocks.holds(value, operation, limit):
                 return False
         receipt = command.receipt
+        evidence = list(receipt.evidence)
         seen = []
         for leaf, _, _ in command.conditions:
             bus, arbitration_id, data = state.frame_of(leaf)
@@ -354,7 +361,7 @@ class CommandEngine:
             seen.append((bus, arbitration_id))
             received_ms = state.received_ms(leaf)
             assert received_ms is not None
-            receipt.evidence.append(
+            evidence.append(
                 {
                     "bus": state.bus_name(bus),
                     "id": arbitration_id,
@@ -362,6 +369,7 @@ class CommandEngine:
                     "at_ms": received_ms - receipt.accepted_ms,
                 }
             )
+        receipt.evidence = evidence
         self._note_limit(command, now_ms)
         self._finish(command, receipts.CONFIRMED, now_ms)
         return True
@@ -370,30 +378,35 @@ class CommandEngine:
         self._finish(command, receipts.REFUSED, now_ms, reason)
 
     def _finish(self, command: Command, state: str, now_ms: int, reason: str = "") -> None:
-        """Enter the last state, take back what is still queued, and let the next command begin."""
+        """Enter the last state, and do what that means."""
         command.receipt.reach(state, now_ms, reason)
-        self._store.finish(command.receipt)
-        self.finished.append(command.receipt)
+        self._conclude(command, now_ms)
+
+    def _conclude(self, command: Command, now_ms: int) -> None:
+        """Take back what is still queued, keep the outcome, and let the next command begin.
+
+        If the heap is full half-way, the command is not over, and this is done again.
+        """
         for transmission in (command.outstanding, command.waking):
             if transmission is not None:
                 self._cancel(transmission)
         command.outstanding = command.waking = None
-        resource = command.spec["resource"]
-        queue = self._queues[resource]
+        finished = self.finished + [command.receipt]
+        self._store.finish(command.receipt)
+        command.is_over = True
+        self.finished = finished
+        queue = self._queues[command.spec["resource"]]
         was_first = queue[0] is command
         queue.remove(command)
-        if queue:
-            if was_first:
-                self._start(queue[0], now_ms)
-        else:
-            del self._queues[resource]
-            self.is_active = bool(self._queues)
+        self.is_active = any(self._queues.values())
+        if was_first and queue:
+            self._start(queue[0], now_ms)
 
-    def _transmit(
+    def _transmission(
         self, command: Command, index: int, raw_values: "dict[str, int]", deadline_ms: int
     ) -> Transmission:
         transmitter = self._transmitter
-        transmission = Transmission(
+        return Transmission(
             transmitter.bus(index),
             transmitter.arbitration_id(index),
             FLAG_EXT_ID if transmitter.is_extended_id(index) else 0,
@@ -401,8 +414,6 @@ class CommandEngine:
             deadline_ms,
             command,
         )
-        self.frames.append(transmission)
-        return transmission
 
     def _cancel(self, transmission: Transmission) -> None:
         if not transmission.is_cancelled:
@@ -434,9 +445,10 @@ class CommandEngine:
         if wake is None or not command.keeps_awake or now_ms < command.next_wake_ms:
             return
         if command.waking is None:
-            command.waking = self._transmit(
+            command.waking = self._transmission(
                 command, wake["transmit"], wake["values"], now_ms + 2 * wake["period_ms"]
             )
+            self.frames.append(command.waking)
         command.next_wake_ms = now_ms + wake["period_ms"]
 
     def _due_ms(self, command: Command) -> int:
@@ -451,9 +463,9 @@ class CommandEngine:
         for transmission in (command.outstanding, command.waking):
             if transmission is not None and not transmission.is_cancelled:
                 due = min(due, transmission.deadline_ms)
-        if command.phase == _SEND and command.outstanding is None and command.sends_left > 0:
-            if command.next_send_ms < command.expires_ms:
-                due = min(due, command.next_send_ms)
+        may_send = command.next_send_ms < command.expires_ms and command.sends_left > 0
+        if command.phase == _SEND and command.outstanding is None and may_send:
+            due = min(due, command.next_send_ms)
         if command.keeps_awake and self._wake is not None:
             due = min(due, command.next_wake_ms)
         return due

@@ -80,9 +80,9 @@ class Receipt:
 
     def reach(self, state: str, now_ms: int, reason: str = "") -> None:
         """Enter a state."""
+        self.at_ms[state] = now_ms - self.accepted_ms
         self.state = state
         self.reason = reason
-        self.at_ms[state] = now_ms - self.accepted_ms
 
     def encode(self) -> bytes:
         """Return the payload that `carport.cddl` calls receipt."""
@@ -144,9 +144,9 @@ class Receipts:
 
     def add(self, receipt: Receipt) -> None:
         """Keep the receipt of a new command; its id must be above `last_id`."""
-        self._under_way.append(receipt)
         if receipt.kid:
             self._last_ids[receipt.kid] = receipt.id
+        self._under_way.append(receipt)
 
     def store_intent(self, receipt: Receipt) -> None:
         """Make it durable that the command is about to be sent."""
@@ -156,14 +156,13 @@ class Receipts:
 
     def finish(self, receipt: Receipt) -> None:
         """Keep what became of a command that has reached its last state."""
+        if receipt.kid:
+            entry = (receipt.kid, receipt.id, receipt.digest, receipt.state, receipt.encode())
+            if receipt.has_intent:
+                receipt.change = self._store_outcome(entry)
+            else:
+                self._recent = self._recent[1 - _KEPT_IN_MEMORY :] + [entry]
         self._under_way.remove(receipt)
-        if not receipt.kid:
-            return
-        entry = (receipt.kid, receipt.id, receipt.digest, receipt.state, receipt.encode())
-        if receipt.has_intent:
-            receipt.change = self._store_outcome(entry)
-        else:
-            self._recent = self._recent[1 - _KEPT_IN_MEMORY :] + [entry]
 
     def _durable(self, kid: bytes) -> "list[list[Any]]":
         stored = self._records.get(_name("receipts", kid))

@@ -254,3 +254,62 @@ def test_a_full_heap_while_the_intent_is_stored_lets_no_frame_out_before_it(
     shell.on_sent = lambda transmission: stored.append("intents-01" in shell.storage)
     car.run(500)
     assert stored == [True] * 5
+
+
+def test_a_full_heap_while_a_command_ends_costs_neither_its_answer_nor_the_next_one(
+    shell: Shell, host: Host, car: Car, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.post("lock", host.command("lock"))
+    receipt = shell.gateway._waiting[0][0]
+    car.lock(True)
+    fails_once(monkeypatch, receipt, "encode")
+    with pytest.raises(MemoryError):
+        car.run(100)
+    car.run(100)
+    assert host.responses()[-1].value["state"] == "confirmed"
+    assert len(receipt.evidence) == 1
+    assert waiting_in(shell) == 0
+    host.post("lock", host.command("lock"))
+    car.run(200)
+    assert host.responses()[-1].value["state"] == "confirmed"
+
+
+def test_a_full_heap_while_a_command_is_answered_costs_nobody_the_answer(
+    shell: Shell, host: Host, car: Car, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = host.command("lock")
+    host.post("lock", command)
+    host.send(host.protect(POST, ["lock"], command))
+    fails_once(monkeypatch, shell.gateway._endpoint, "respond")
+    car.lock(True)
+    with pytest.raises(MemoryError):
+        car.run(100)
+    car.run(100)
+    assert [answer.code for answer in host.responses()] == [CHANGED] * 2
+    assert waiting_in(shell) == 0
+
+
+def test_a_full_heap_while_a_command_begins_leaves_nothing_of_it(
+    shell: Shell, host: Host, car: Car, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = host.protect(POST, ["lock"], host.command("lock"), [(ECHO, host.challenge())])
+    fails_once(monkeypatch, shell.gateway._engine._store, "add")
+    with pytest.raises(MemoryError):
+        host.send(data)
+    car.run(500)
+    assert shell.sent == []
+    assert waiting_in(shell) == 0
+    host.post("lock", host.command("lock"))
+    assert len(shell.sent) == 1
+
+
+def test_a_full_heap_while_an_observer_is_told_leaves_no_deadline_in_the_past(
+    shell: Shell, host: Host, car: Car, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.send(host.protect(GET, ["lock"], options=[(OBSERVE, b"")]))
+    fails_once(monkeypatch, shell.gateway._endpoint.resources[b"lock"], "handle")
+    with pytest.raises(MemoryError):
+        shell.advance(10_000)
+    due_ms = shell.gateway.next_timeout()
+    assert due_ms is not None
+    assert due_ms > shell.now_ms
