@@ -2,7 +2,8 @@
 
 Rules:
 
-1. An observer is known by its key and token; registering again replaces it. There are at most 8.
+1. An observer is known by its key and token; registering again replaces it, and so does a new
+   token for the same resource: a key serves one process, which has started anew. At most 8.
 2. Changes are told at each quarter of a second, to all observers at once, so that what they are
    told is made once. Without a change something is sent every 10 s all the same, for ages go on
    and a silent gateway should be noticed.
@@ -52,6 +53,15 @@ class Observer:
         self.confirmed_ms = request.now_ms
         self.is_reading = False
 
+    def asks_the_same_as(self, request: "Request") -> bool:
+        """Tell whether a request asks for the same resource with the same key."""
+        own = self.request
+        return (
+            own.key is request.key
+            and own.segments == request.segments
+            and own.payload == request.payload
+        )
+
     def due_ms(self) -> int:
         """Return when the next notification is due, if nothing changes until then."""
         if self.is_reading:
@@ -88,6 +98,9 @@ class Observers:
     def add(self, request: "Request", resource: "Observable") -> "Observer | None":
         """Register a request; None if there are too many."""
         self.remove(request)
+        self._observers = [
+            observer for observer in self._observers if not observer.asks_the_same_as(request)
+        ]
         if len(self._observers) >= MAX_OBSERVERS:
             return None
         observer = Observer(request, resource)
@@ -105,12 +118,7 @@ class Observers:
     def has_read(self, request: "Request") -> None:
         """Take note that the last block of what a request asks for was fetched."""
         for observer in self._observers:
-            observed = observer.request
-            if (
-                observed.key is request.key
-                and observed.segments == request.segments
-                and observed.payload == request.payload
-            ):
+            if observer.asks_the_same_as(request):
                 observer.is_reading = False
 
     def drop(self, observer: Observer) -> None:

@@ -286,9 +286,19 @@ def test_an_observation_ends(shell: Shell, host: Host, car: Car, way: str) -> No
     assert host.responses() == []
 
 
-def test_there_is_an_end_to_observers(shell: Shell, host: Host, car: Car) -> None:
+def test_a_process_that_started_anew_replaces_its_observation(
+    shell: Shell, host: Host, car: Car
+) -> None:
     for _ in range(9):
         host.send(host.protect(GET, ["lock"], options=[(OBSERVE, b"")]))
+    assert {answer.option(OBSERVE) for answer in host.responses()} == {b""}
+    shell.advance(10_000)
+    assert len(host.responses()) == 1
+
+
+def test_there_is_an_end_to_observers(shell: Shell, host: Host, car: Car) -> None:
+    for path in sorted(values_of(cbor2.loads(fetch_all(host, 5))))[:9]:
+        host.send(host.protect(FETCH, ["signals"], [path], options=[(OBSERVE, b"")]))
     answers = host.responses()
     assert [answer.option(OBSERVE) for answer in answers] == [b""] * 8 + [None]
 

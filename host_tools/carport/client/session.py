@@ -92,9 +92,9 @@ class Session:
                     async with asyncio.timeout(_SILENCE_S):
                         notification = await anext(notifications)
                     yield notification
-            except (TimeoutError, StopAsyncIteration):
+            except TimeoutError:
                 pass
-            except coap_error.Error:  # the gateway keeps no observation, or has ended it
+            except (StopAsyncIteration, coap_error.Error):  # the gateway keeps no observation
                 await asyncio.sleep(_POLL_S)
             finally:
                 if not request.observation.cancelled:
