@@ -15,12 +15,13 @@ CRYSTAL_HZ = 16_000_000
 class Rig:
     """The chip, what is around it, and `driver()` for it."""
 
-    def __init__(self, has_interrupt: bool = True) -> None:
+    def __init__(self, has_interrupt: bool = True, bus: "Bus | None" = None) -> None:
         self.chip = Chip()
         self.spi = SPI(self.chip)
         self.cs = ChipSelect(self.spi, self.chip)
         self.interrupt = InterruptPin(self.chip) if has_interrupt else None
-        self.bus = Bus(self.chip)
+        self.bus = bus or Bus()
+        self.bus.join(self.chip)
 
     def driver(self, rx_fifo_len: int = 32, crystal_hz: int = CRYSTAL_HZ) -> MCP2515:
         """Return a driver that has only been constructed."""

@@ -439,8 +439,8 @@ class MCP2515:
     def _serve(self) -> None:
         """Move frames into the ring and take note of events, until the chip has no more."""
         self._is_due = False
-        spi, cs, interrupt, answer = self._spi, self._cs, self._interrupt, self._answer
-        receiver, transmitter = self._receiver, self._transmitter
+        spi, cs, interrupt = self._spi, self._cs, self._interrupt  # a fourth would allocate
+        answer, receiver, transmitter = self._answer, self._receiver, self._transmitter
         for _ in range(self._rx_fifo_len):
             if self._state == self.STATE_STOPPED or self._state == self.STATE_BUS_OFF:
                 break
@@ -550,7 +550,7 @@ class _Stream(io.IOBase):
         self._can = can
 
     def ioctl(self, request: int, argument: int) -> int:
-        """Answer select.poll, which asks nothing else."""
-        if request == _STREAM_POLL and self._can.is_due():
-            return argument & _READABLE
-        return 0
+        """Answer select.poll."""
+        if request != _STREAM_POLL:
+            return -1
+        return argument & _READABLE if self._can.is_due() else 0

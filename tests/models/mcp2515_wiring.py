@@ -106,10 +106,14 @@ class InterruptPin:
 class Bus:
     """The wire between some chips and a peer, which is one more node, played by the test."""
 
-    def __init__(self, *chips: Chip) -> None:
+    def __init__(self) -> None:
         self.has_peer = True
         self.sent: list[Frame] = []
-        self._chips = chips
+        self._chips: list[Chip] = []
+
+    def join(self, chip: Chip) -> None:
+        """Connect a chip."""
+        self._chips.append(chip)
 
     def deliver(self, frame: "Frame") -> None:
         """The peer sends a frame."""

@@ -174,7 +174,7 @@ def writes_of_init() -> list[int]:
 def test_a_flipped_bit_in_any_setting_is_an_oserror_and_not_a_wrong_controller(
     number: int,
 ) -> None:
-    for position in range(1, 16):
+    for position in range(16):
         for bit in (1, 0x80):
             rig = Rig()
 

@@ -288,7 +288,7 @@ def test_there_is_something_to_do_until_recv_has_said_none(has_interrupt: bool) 
     rig.bus.deliver(frame(1))
     assert can.stream.ioctl(3, 1) == 1
     assert can.stream.ioctl(3, 4) == 0  # asked for writing
-    assert can.stream.ioctl(4, 0) == 0
+    assert can.stream.ioctl(4, 0) == -1
     assert taken(can) == [1]
     assert can.stream.ioctl(3, 1) == 0
     can.send(0x100, b"")
