@@ -342,7 +342,7 @@ class Endpoint:
     def _notify(self, observer: "Observer", now_ms: int) -> None:
         request = observer.request
         request.now_ms = now_ms
-        request.is_confirmable = observer.told(now_ms)
+        observer.told_ms = now_ms  # whatever fails below is not tried again at once
         answer = observer.resource.handle(request)
         assert answer is not None
         request.is_confirmable = observer.told(now_ms, type(answer[2]) is list)
