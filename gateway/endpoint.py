@@ -227,6 +227,9 @@ class Endpoint:
         except DecodeError:
             self._plain_error(request, BAD_OPTION, "an option's value is malformed")
             return
+        if request.unknown_option:
+            self._plain_error(request, BAD_OPTION, f"option {request.unknown_option}")
+            return
         resource = self.open_resources.get(b"/".join(request.segments))
         if resource is None:
             self.counters["denied"] += 1
