@@ -1,0 +1,173 @@
+"""A captured unlock sent again, byte for byte: it never acts again, whoever sends it, and when.
+
+The car is locked whenever the unlock comes again. That nothing was sent on its bus is known once
+an honest command that came later has been heard there.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from carport.client import Client
+from carport.client.known_gateways import KnownGateway
+from carport.emulator.process import EmulatorProcess
+from gateway.coap import message
+from gateway.coap.numbers import ACK, CHANGED, OSCORE, POST, UNAUTHORIZED
+from tests.system.command_line import CommandLine
+from tests.system.listener import Listener
+from tests.system.taps import UdpTap, ask
+from tests.system.wire import Wire
+
+LOCK = "LockRequest=Lock"
+UNLOCK = "LockRequest=Unlock"
+OTHER_REQUESTS = 40
+RESTART_S = 10.0
+
+
+@pytest.fixture(scope="module")
+def owner(emulator: EmulatorProcess, carport_home: Path) -> CommandLine:
+    """An owner who has paired."""
+    owner = CommandLine(carport_home)
+    owner.run("pair", "--port", emulator.serial, "--name", "car")
+    return owner
+
+
+@pytest.fixture(scope="module")
+def listener(emulator: EmulatorProcess) -> Iterator[Listener]:
+    """Somebody who hears what is really sent to the car."""
+    with Listener(emulator.can) as listening:
+        yield listening
+
+
+@pytest.fixture(scope="module")
+def tap(emulator: EmulatorProcess, owner: CommandLine) -> Iterator[UdpTap]:
+    """A tap that every request of the owner's passes."""
+    with UdpTap(emulator.coap) as between:
+        path = owner.home / "config" / "gateways" / "car" / "gateway.json"
+        fields = json.loads(path.read_text())
+        path.write_text(json.dumps({**fields, "addresses": [between.address]}))
+        yield between
+
+
+@pytest.fixture(scope="module")
+def captured(
+    emulator: EmulatorProcess, owner: CommandLine, listener: Listener, tap: UdpTap
+) -> list[bytes]:
+    """An unlock's two requests, without and with an Echo; it did act, and only once."""
+    owner.run("lock", "--via", "lan")
+    assert owner.locked() == {True}
+    before, heard_before = len(tap.requests()), len(listener.heard)
+    owner.run("unlock", "--via", "lan")
+    posts = [data for data in tap.requests()[before:] if message.decode(data).code == POST]
+    assert owner.locked() == {False}
+    assert set(listener.heard[heard_before:]) == {UNLOCK}
+    assert emulator.read_log().count("unlock") == 1
+    owner.run("lock", "--via", "lan")
+    assert len(posts) == 2
+    return posts
+
+
+def assert_only_a_lock_acts(owner: CommandLine, listener: Listener, since: int) -> None:
+    """Lock the car: that, and nothing else, is heard since then."""
+    owner.run("lock", "--via", "lan")
+    listener.wait_for(LOCK, since)
+    assert set(listener.heard[since:]) == {LOCK}
+    assert owner.locked() == {True}
+
+
+def assert_replay_is_detected(answer: bytes) -> None:
+    told = message.decode(answer)
+    assert (told.code, told.payload) == (UNAUTHORIZED, b"Replay detected")
+
+
+def test_from_the_same_address_it_gets_the_same_answer(
+    captured: list[bytes], owner: CommandLine, listener: Listener, tap: UdpTap
+) -> None:
+    since = len(listener.heard)
+    answers = [each.data for each in tap.passed if not each.is_request]
+    for data in captured:
+        again = tap.send_again(data)
+        told = message.decode(again)
+        assert (told.type, told.message_id) == (ACK, message.decode(data).message_id)
+        assert again in answers
+    assert_only_a_lock_acts(owner, listener, since)
+
+
+def test_from_another_address_it_is_refused(
+    captured: list[bytes], emulator: EmulatorProcess, owner: CommandLine, listener: Listener
+) -> None:
+    since = len(listener.heard)
+    for data in captured:
+        assert_replay_is_detected(ask(emulator.coap, data))
+    assert_only_a_lock_acts(owner, listener, since)
+
+
+def test_over_the_cable_it_is_refused(
+    captured: list[bytes], owner: CommandLine, listener: Listener, wire: Wire
+) -> None:
+    since = len(listener.heard)
+    for data in captured:
+        wire.receive_datagram(data, "cable", on_cable=True)
+        assert_replay_is_detected(wire.datagrams.pop()[0])
+    assert_only_a_lock_acts(owner, listener, since)
+
+
+def test_after_many_other_requests_it_is_refused(
+    captured: list[bytes],
+    emulator: EmulatorProcess,
+    owner: CommandLine,
+    listener: Listener,
+    tap: UdpTap,
+) -> None:
+    since = len(listener.heard)
+
+    async def ask_often() -> None:
+        folder = owner.home / "config" / "gateways" / "car"
+        async with Client(KnownGateway(folder, [tap.address]), via="lan") as client:
+            for _ in range(OTHER_REQUESTS):
+                await client.system()
+
+    asyncio.run(ask_often())
+    for data in captured:
+        assert_replay_is_detected(tap.send_again(data))
+        assert_replay_is_detected(ask(emulator.coap, data))
+    assert_only_a_lock_acts(owner, listener, since)
+
+
+def test_after_a_restart_it_is_challenged_and_then_refused(
+    captured: list[bytes],
+    emulator: EmulatorProcess,
+    owner: CommandLine,
+    listener: Listener,
+    tap: UdpTap,
+) -> None:
+    restart(emulator)
+    since = len(listener.heard)
+    for _ in range(2):
+        for data in captured:
+            for answer in (ask(emulator.coap, data), tap.send_again(data)):
+                challenge = message.decode(answer)
+                assert challenge.code == CHANGED  # whatever it is, it is sealed for the owner
+                assert OSCORE in dict(challenge.options)
+    assert_only_a_lock_acts(owner, listener, since)
+    for data in captured:
+        assert_replay_is_detected(ask(emulator.coap, data))
+    assert_only_a_lock_acts(owner, listener, since)
+
+
+def restart(emulator: EmulatorProcess) -> None:
+    """Cut the board's power, and return when it serves again."""
+    starts = emulator.read_log().count("ready")
+    done = subprocess.run(["pgrep", "-P", str(emulator.pid)], capture_output=True, check=True)
+    os.kill(int(done.stdout), signal.SIGKILL)
+    deadline_s = time.monotonic() + RESTART_S
+    while emulator.read_log().count("ready") == starts:
+        assert time.monotonic() < deadline_s, emulator.read_log()
+        time.sleep(0.01)
