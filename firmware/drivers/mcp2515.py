@@ -60,6 +60,10 @@ _BUS_OFF = const(0x20)
 _PASSIVE = const(0x18)
 _WARNING = const(0x01)
 
+_STOPPED = const(0)  # STATE_STOPPED
+_STATE_BUS_OFF = const(4)
+_IRQ_RX = const(2)
+
 _ROLLOVER = const(0x04)  # of RXB0CTRL, whose next bit reads the same
 _RXM_AND_ROLLOVER = const(0x64)
 
@@ -227,7 +231,7 @@ class MCP2515:
             self.pump()
             urgency = transmitter.encode(id, flags)  # the handler may have sent something else
             rank = transmitter.find_rank(urgency, flags)
-        if self._state == self.STATE_BUS_OFF:
+        if self._state == _STATE_BUS_OFF:
             raise OSError(errno.EIO)
         if rank == NO_RANK:
             return None
@@ -334,7 +338,9 @@ class MCP2515:
         """Take in what the chip has to say, and call the handler if it is concerned."""
         self._is_busy = True
         self._serve()
-        self._release()
+        self._is_busy = False
+        if self._is_due or self._is_irq_due:
+            self._release()
 
     def is_due(self) -> bool:
         """Tell whether `recv` has a frame or news."""
@@ -377,7 +383,7 @@ class MCP2515:
         self._wanted = WantedIds(())
 
     def _check_started(self) -> None:
-        if self._state == self.STATE_STOPPED:
+        if self._state == _STOPPED:
             raise OSError(errno.EINVAL)
 
     def _start(self) -> None:
@@ -439,11 +445,11 @@ class MCP2515:
     def _serve(self) -> None:
         """Move frames into the ring and take note of events, until the chip has no more."""
         self._is_due = False
+        if self._state == _STOPPED or self._state == _STATE_BUS_OFF:
+            return
         spi, cs, interrupt = self._spi, self._cs, self._interrupt  # a fourth would allocate
-        answer, receiver, transmitter = self._answer, self._receiver, self._transmitter
+        answer, receiver = self._answer, self._receiver
         for _ in range(self._rx_fifo_len):
-            if self._state == self.STATE_STOPPED or self._state == self.STATE_BUS_OFF:
-                break
             cs(0)
             spi.write_readinto(_READ_FLAGS, answer)
             cs(1)
@@ -451,16 +457,17 @@ class MCP2515:
             if flags & eflg == _ALL_ONES:
                 self._go_bus_off()
                 break
-            receiver.is_stalled = False
             if flags & _RX_FLAGS:
                 receiver.read(flags & _RX_FLAGS, self._wanted)
             else:
-                receiver.is_rxb1_older = False
+                receiver.is_stalled = receiver.is_rxb1_older = False
             if flags & _EVENT_FLAGS or eflg != self._eflg:
                 self._take_events(flags, eflg)
+                if self._state == _STATE_BUS_OFF:
+                    break
             elif receiver.is_stalled:
                 break
-            if transmitter.cancelling:
+            if self._transmitter.cancelling:
                 self._follow_cancelled()
             if interrupt is None:
                 if not flags & _ENABLED:
@@ -470,7 +477,8 @@ class MCP2515:
                 break
         if receiver.is_accepting:
             receiver.is_accepting = False
-            self._note(self.IRQ_RX)
+            if self._trigger & _IRQ_RX:
+                self._note(_IRQ_RX)
 
     def _take_events(self, flags: int, eflg: int) -> None:
         """Acknowledge what CANINTF and EFLG tell besides received frames."""

@@ -70,13 +70,14 @@ class Receiver:
 
         wanted: what may pass; None if the hardware lets nothing else through.
         """
-        spi, cs = self._spi, self._cs
+        spi, cs, length = self._spi, self._cs, self._length
         buffer = 1 if full == 2 or (full == 3 and self.is_rxb1_older) else 0
         while full:
-            if self.count == self._length:
+            count = self.count
+            if count == length:
                 self.is_stalled = True
                 return
-            slot = (self._first + self.count) % self._length
+            slot = (self._first + count) % length
             frame = self._slots[slot]
             cs(0)
             spi.write_readinto(_READ_RX[buffer], frame)
@@ -94,10 +95,12 @@ class Receiver:
             if wanted is None or wanted.accepts(id, flags):
                 self._ids[slot] = id
                 self._flags[slot] = flags
-                self.count += 1
+                count += 1
+                self.count = count
                 self.is_accepting = True
-                if self.count == self._length:
+                if count == length:
                     self._errors |= _ERR_FULL
+        self.is_stalled = False
 
     def take(self, arg: "list[object] | None") -> "list[object]":
         """Return [id, data, flags, errors] of the oldest frame; with a list allocates nothing."""
