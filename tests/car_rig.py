@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import can
 import cantools.database
+from cantools.autosar.end_to_end import apply_profile2_crc, apply_profile5_crc
 from cantools.database.can import Database
 from crccheck.crc import Crc8SaeJ1850  # type: ignore[import-untyped]
 
 from carport.car.car import Car
 from carport.car.requests import answer
+from tests.differential.frames import E2E_2, E2E_5
 
 PROFILE = Path(__file__).resolve().parent.parent / "gateway" / "profiles" / "reference"
 NO_REQUEST = {
@@ -46,20 +48,28 @@ def load_database() -> Database:
     return database
 
 
-def crc(arbitration_id: int, data: bytes) -> int:
-    """Return the checksum that crc8-j1850-id puts into byte 0."""
-    protected = bytes((arbitration_id & 0xFF, arbitration_id >> 8)) + data[1:]
-    return int(Crc8SaeJ1850.calc(protected))
+def sealed(arbitration_id: int, data: bytes) -> bytes:
+    """Return the data with its checksum, by cantools' own E2E or by crccheck."""
+    if arbitration_id in E2E_2:
+        result = apply_profile2_crc(data, E2E_2[arbitration_id][data[1] & 15])
+    elif arbitration_id in E2E_5:
+        result = apply_profile5_crc(data, E2E_5[arbitration_id])
+    else:
+        covered = bytes((arbitration_id & 0xFF, arbitration_id >> 8)) + data[1:]
+        result = bytearray((int(Crc8SaeJ1850.calc(covered)),)) + data[1:]
+    assert result is not None
+    return bytes(result)
 
 
 def command(database: Database, name: str, counter: int, **signals: Any) -> can.Message:
     """Return a sound command frame of the gateway; what is not named stays as it is."""
     message = database.get_message_by_name(name)
     values = {"CRC": 0, "Counter": counter, **NO_REQUEST[name], **signals}
-    data = bytearray(message.encode(values))
-    data[0] = crc(message.frame_id, bytes(data))
     return can.Message(
-        arbitration_id=message.frame_id, is_extended_id=False, data=data, channel="body"
+        arbitration_id=message.frame_id,
+        is_extended_id=False,
+        data=sealed(message.frame_id, message.encode(values)),
+        channel="body",
     )
 
 

@@ -15,8 +15,8 @@ entries together: MicroPython takes the state of a larger call from the heap and
 afterwards, which may set off a collection.
 """
 
-from gateway.can.crc8 import crc8_of_frame, start_of_frame
 from gateway.can.last_payload import SMALL_INT_MASK, LastPayload
+from gateway.can.protection import make_protection
 from gateway.can.signal import get_raw
 
 TYPE_CHECKING = False
@@ -51,29 +51,31 @@ class ReceivedMessage:
 
     row: one of the compiled profile's `received`.
     index: its place there.
-    counts: how many frames had each of OUTCOMES.
+    counts: how many frames had each of OUTCOMES; the messages of a car share them.
     """
 
-    def __init__(self, row: "list[Any]", index: int) -> None:
+    def __init__(self, row: "list[Any]", index: int, counts: "list[int]") -> None:
         self.index = index
+        self._counts = counts
         (
             self.bus,
             self.arbitration_id,
             self.is_extended_id,
             self._length,
             timeout_ms,
-            self._checksum,
+            protection,
             counter,
             self._counter_maximum,
             self._multiplexor,
         ) = row
         self.latest = LastPayload(self._length, timeout_ms)
         self._multiplexed: dict[int, LastPayload] = {}
-        self.counts = [0 for _ in OUTCOMES]
-        self._start = start_of_frame(self.arbitration_id)
+        self._protection = make_protection(protection, self.arbitration_id)
         self._has_counter = counter is not None
-        pieces: bytes = counter or bytes(4)
-        self._counter_byte, self._counter_shift, self._counter_mask, _ = pieces
+        place: int = counter or 0
+        self._counter_byte = place >> 10 & 63
+        self._counter_shift = place >> 7 & 7
+        self._counter_mask = (1 << (place & 127)) - 1
         self._next_counter = -1
         self._max_delta = (self._counter_maximum + 1) // 2
 
@@ -87,8 +89,8 @@ class ReceivedMessage:
         """Return the index if the frame is accepted, else the status that tells why not."""
         if len(data) != self._length:
             return self._count(WRONG_LENGTH)
-        checksum = self._checksum
-        if checksum >= 0 and data[checksum] != crc8_of_frame(self._start, data, checksum):
+        protection = self._protection
+        if protection is not None and not protection.matches(data):
             return self._count(BAD_CHECKSUM)
         if self._has_counter:
             counter = data[self._counter_byte] >> self._counter_shift & self._counter_mask
@@ -97,7 +99,7 @@ class ReceivedMessage:
                 if status < 0:
                     return self._count(status)
             self._next_counter = counter + 1 if counter < self._counter_maximum else 0
-        self.counts[_ACCEPTED] = self.counts[_ACCEPTED] + 1 & SMALL_INT_MASK
+        self._counts[_ACCEPTED] = self._counts[_ACCEPTED] + 1 & SMALL_INT_MASK
         self.latest.store(data, now_ms)
         if self._multiplexor is not None:
             self._store_multiplexed(get_raw(data, self._multiplexor), data, now_ms)
@@ -108,7 +110,8 @@ class ReceivedMessage:
             self._multiplexed[value].store(data, now_ms)
 
     def _count(self, status: int) -> int:
-        self.counts[-status] = self.counts[-status] + 1 & SMALL_INT_MASK
+        counts = self._counts
+        counts[-status] = counts[-status] + 1 & SMALL_INT_MASK
         return status
 
     def _jump(self, counter: int, now_ms: int) -> int:
@@ -125,7 +128,7 @@ class ReceivedMessage:
         if skipped == maximum:
             return REPEATED_COUNTER
         if skipped < self._max_delta:
-            self.counts[_LOST] = self.counts[_LOST] + skipped & SMALL_INT_MASK
+            self._counts[_LOST] = self._counts[_LOST] + skipped & SMALL_INT_MASK
             return _ACCEPTED
         if not self.latest.is_known(now_ms):
             return _ACCEPTED
@@ -136,10 +139,11 @@ class ReceivedMessage:
 class UnknownMessage:
     """Stands for every message that is not read."""
 
-    def __init__(self) -> None:
-        self.counts = [0 for _ in OUTCOMES]
+    def __init__(self, counts: "list[int]") -> None:
+        self._counts = counts
 
     def receive(self, data: "Buffer", now_ms: int) -> int:
         """Return that the id is unknown."""
-        self.counts[-UNKNOWN_ID] = self.counts[-UNKNOWN_ID] + 1 & SMALL_INT_MASK
+        counts = self._counts
+        counts[-UNKNOWN_ID] = counts[-UNKNOWN_ID] + 1 & SMALL_INT_MASK
         return UNKNOWN_ID

@@ -1,7 +1,7 @@
 """Transmitting: frames that ask for something, complete with counter and checksum."""
 
-from gateway.can.crc8 import crc8_of_frame, start_of_frame
-from gateway.can.signal import put_raw
+from gateway.can.protection import make_protection
+from gateway.can.signal import fits, put_raw
 from gateway.errors import EncodeError
 
 TYPE_CHECKING = False
@@ -24,35 +24,31 @@ class TransmitMessage:
             self.arbitration_id,
             self.is_extended_id,
             self._idle,
-            self._checksum,
+            protection,
             self._counter,
             self._counter_maximum,
-            self._signals,
         ) = row
-        self._start = start_of_frame(self.arbitration_id)
+        self._protection = make_protection(protection, self.arbitration_id)
         self._next_counter = 0
 
-    def encode(self, raw_values: "dict[str, int]") -> bytes:
-        """Return the next frame's payload: raw_values, and of all other signals the idle ones.
+    def encode(self, raw_values: "dict[int, int]") -> bytes:
+        """Return the next frame's payload: {place: raw value}, and else what asks for nothing.
 
         Raises:
-            EncodeError: no such signal, or a raw value that does not fit in it.
+            EncodeError: a raw value does not fit in its place.
         """
         buffer = bytearray(self._idle)
-        for name in raw_values:
-            if name not in self._signals:
-                raise EncodeError("no signal " + name)
-            pieces, lowest, highest = self._signals[name]
-            raw = raw_values[name]
-            if not lowest <= raw <= highest:
-                raise EncodeError(f"{raw} does not fit in {name}")
-            put_raw(buffer, pieces, raw)
+        for place in raw_values:
+            raw = raw_values[place]
+            if not fits(place, raw):
+                raise EncodeError(f"{raw} does not fit in a signal of {self.arbitration_id:#x}")
+            put_raw(buffer, place, raw)
         if self._counter is not None:
             counter = self._next_counter
             put_raw(buffer, self._counter, counter)
             self._next_counter = counter + 1 if counter < self._counter_maximum else 0
-        if self._checksum >= 0:
-            buffer[self._checksum] = crc8_of_frame(self._start, buffer, self._checksum)
+        if self._protection is not None:
+            self._protection.fill(buffer)
         return bytes(buffer)
 
 
@@ -74,6 +70,6 @@ class Transmitter:
         """Tell whether the id has 29 bits."""
         return self._messages[index].is_extended_id
 
-    def encode(self, index: int, raw_values: "dict[str, int]") -> bytes:
+    def encode(self, index: int, raw_values: "dict[int, int]") -> bytes:
         """Return the next payload of the message, as TransmitMessage.encode does."""
         return self._messages[index].encode(raw_values)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 def translate(
     spec: "dict[str, Any]", arguments: "dict[str, Any]"
-) -> "tuple[dict[str, int], list[list[Any]]]":
-    """Return ({signal: raw value}, conditions that confirm) of a command with these arguments.
+) -> "tuple[dict[int, int], list[list[Any]]]":
+    """Return ({place: raw value}, conditions that confirm) of a command with these arguments.
 
     Raises:
         CommandError: an argument missing, unknown, of another type, out of range or between steps.
@@ -28,7 +28,7 @@ def translate(
         if name not in known:
             raise CommandError("no argument " + str(name))
         argument = known[name]
-        raw_values[argument["signal"]] = raw_value(name, argument, arguments[name])
+        raw_values[argument["place"]] = raw_value(name, argument, arguments[name])
         conditions.append([argument["leaf"], "equals", arguments[name]])
     return raw_values, conditions
 
@@ -39,7 +39,7 @@ def raw_value(name: str, argument: "dict[str, Any]", value: "Any") -> int:
     Raises:
         CommandError: the profile does not allow it.
     """
-    choices = argument["values"]
+    choices = argument.get("values")
     if choices:
         for choice, raw in choices:
             if type(choice) is type(value) and choice == value:
@@ -55,6 +55,17 @@ def raw_value(name: str, argument: "dict[str, Any]", value: "Any") -> int:
     if steps != int(steps):
         raise CommandError("{} goes in steps of {}".format(name, argument["step"]))
     return int((value - argument["offset"]) / argument["scale"] + 0.5)
+
+
+def unavailable_reason(spec: "dict[str, Any]", arguments: "dict[str, Any]") -> "str | None":
+    """Return why this car cannot do what is asked, None if it can."""
+    unavailable = spec["unavailable"]
+    if type(unavailable) is str:
+        return unavailable
+    for name in arguments:
+        if name in unavailable:
+            return name + ": " + str(unavailable[name])
+    return None
 
 
 def are_always_allowed(spec: "dict[str, Any]", arguments: "dict[str, Any]") -> bool:

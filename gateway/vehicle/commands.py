@@ -3,15 +3,15 @@ says so.
 
 A command waits for the earlier ones of its resource, then goes through these phases:
 
-    CHECK    wait until the bus is awake and every interlock is known; send network management
-    meanwhile.
+    CHECK    wait until the bus is awake and every interlock is known; wake it meanwhile.
              violated: refused. Still unknown when the wait is over: refused, but for a bus that is
              silent and free of errors where the profile allows that
     SAVE     wait until the intent is durable, then judge the interlocks once more
     SEND     send the frame each period until confirmed, or `count` times. A frame that nobody has
              acknowledged by its deadline is cancelled; if none ever was: expired. A controller
              that says nothing of the first one for a second more: indeterminate
-    (SEND)   every condition seen in a frame received after ours: confirmed
+             what the profile wants to follow is sent once, after the last of them
+    (SEND)   every condition seen in a frame received after ours, and all sent: confirmed
              not within `confirm_ms`: unconfirmed
 
 Whatever is not sent within the command's lifetime has expired. Bus-off ends all commands of the
@@ -23,8 +23,9 @@ from gateway.can.transmitter import Transmitter
 from gateway.const import const
 from gateway.errors import BusyError, CommandError
 from gateway.vehicle import interlocks, receipts
-from gateway.vehicle.arguments import are_always_allowed, translate
+from gateway.vehicle.arguments import are_always_allowed, translate, unavailable_reason
 from gateway.vehicle.receipts import Receipt
+from gateway.vehicle.wake import WakeUp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,11 +88,20 @@ class Command:
     """A command under way."""
 
     def __init__(
-        self, receipt: Receipt, spec: "dict[str, Any]", lifetime_ms: int, now_ms: int
+        self,
+        receipt: Receipt,
+        spec: "dict[str, Any]",
+        wake: "dict[str, Any] | None",
+        lifetime_ms: int,
+        now_ms: int,
     ) -> None:
         self.receipt = receipt
         self.spec = spec
-        self.raw_values, self.conditions = translate(spec, receipt.arguments)
+        self.raw_values: dict[int, int] = {}
+        self.conditions: list[list[Any]] = []
+        self.unavailable = unavailable_reason(spec, receipt.arguments)
+        if self.unavailable is None:
+            self.raw_values, self.conditions = translate(spec, receipt.arguments)
         self.interlocks: list[str] = spec["interlocks"]
         if are_always_allowed(spec, receipt.arguments):
             self.interlocks = []
@@ -100,13 +110,20 @@ class Command:
         self.check_until_ms = _NEVER
         self.next_send_ms = now_ms
         self.sends_left: int = spec["count"]
-        self.sent_ms = -1
+        self.sent_ms = self.last_sent_ms = -1  # when the first and the last was acknowledged
         self.confirm_until_ms = _NEVER
         self.outstanding: Transmission | None = None
-        self.next_wake_ms = now_ms
-        self.keeps_awake = False
-        self.waking: Transmission | None = None
+        self.wake = WakeUp(wake)
+        self.follow_up: list[Any] | None = spec["follow_up"]
+        if self.follow_up and receipt.arguments.get(self.follow_up[0]) != self.follow_up[1]:
+            self.follow_up = None
+        self.is_following = False
         self.is_over = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that the car needs was sent; the repetitions of a frame are not needed."""
+        return self.sends_left <= 0 if self.is_following else self.follow_up is None
 
 
 class CommandEngine:
@@ -155,7 +172,7 @@ class CommandEngine:
         longest = spec["lifetime_ms"]
         if lifetime_ms is None or lifetime_ms > longest:
             lifetime_ms = longest
-        command = Command(receipt, spec, lifetime_ms, now_ms)
+        command = Command(receipt, spec, self._wake, lifetime_ms, now_ms)
         queue = self._queues[spec["resource"]]
         if len(queue) >= QUEUE_LENGTH or self._count_of(receipt.kid) >= MAX_PER_CONTEXT:
             raise BusyError("too many commands are under way")
@@ -178,12 +195,14 @@ class CommandEngine:
     def frame_sent(self, transmission: Transmission, now_ms: int) -> None:
         """Take note that a frame was acknowledged on the wire."""
         command = transmission.command
-        if transmission is command.waking:
-            command.waking = None
+        if transmission is command.wake.outstanding:
+            command.wake.outstanding = None
+            self._advance(command, now_ms)
             return
         if transmission is not command.outstanding:
             return
         command.outstanding = None
+        command.last_sent_ms = now_ms
         command.sends_left -= 1
         if command.sent_ms < 0:
             command.sent_ms = now_ms
@@ -194,8 +213,9 @@ class CommandEngine:
     def frame_failed(self, transmission: Transmission, now_ms: int) -> None:
         """Take note that a frame will not be sent."""
         command = transmission.command
-        if transmission is command.waking:
-            command.waking = None
+        if transmission is command.wake.outstanding:
+            command.wake.outstanding = None
+            self._advance(command, now_ms)
             return
         if transmission is not command.outstanding:
             return
@@ -230,7 +250,7 @@ class CommandEngine:
     def is_urgent(self) -> bool:
         """Tell whether a command waits for nothing but us: neither its turn nor the car."""
         for queue in self._queues.values():
-            if queue and queue[0].sent_ms < 0 and not queue[0].keeps_awake:
+            if queue and queue[0].sent_ms < 0 and not queue[0].wake.is_on:
                 return True
         return False
 
@@ -251,7 +271,6 @@ class CommandEngine:
     def _start(self, command: Command, now_ms: int) -> None:
         wait_ms = _CHECK_MS if self._wake is None else self._wake["timeout_ms"]
         command.check_until_ms = min(now_ms + wait_ms, command.expires_ms)
-        command.next_wake_ms = now_ms
         self._advance(command, now_ms)
 
     def _advance_all(self, now_ms: int) -> None:
@@ -289,9 +308,12 @@ class CommandEngine:
 
     def _check(self, command: Command, now_ms: int) -> bool:
         """Tell whether the command may be sent now; refuse it if it must not be."""
+        if command.unavailable is not None:
+            self._refuse(command, command.unavailable, now_ms)
+            return False
         bus = self._transmitter.bus(command.spec["transmit"])
-        heard_ms = self._state.bus_heard_ms(bus)
-        is_silent = heard_ms is None or now_ms - heard_ms >= _BUS_SILENT_MS
+        is_silent = self._is_silent(bus, now_ms)
+        silent = [bus] if is_silent else []
         reason = "the bus is silent" if is_silent else ""
         silence_allowed = True
         for name in command.interlocks:
@@ -303,32 +325,48 @@ class CommandEngine:
             if verdict == interlocks.VIOLATED:
                 self._refuse(command, f"{name}: {path} is {_text(value)}", now_ms)
                 return False
-            silence_allowed = silence_allowed and interlock["silent_allows"]
             reason = reason or f"{name}: {path} is not known"
+            told_on = self._state.bus_of(leaf)
+            if not interlock["silent_allows"] or not self._is_silent(told_on, now_ms):
+                silence_allowed = False
+            elif told_on not in silent:
+                silent.append(told_on)
         if not reason:
-            return True
+            return not command.wake.is_half_done
         if now_ms < command.check_until_ms:
-            command.keeps_awake = command.keeps_awake or is_silent
+            if silent:
+                command.wake.begin(now_ms)
             return False
-        if is_silent and silence_allowed and self.bus_states[bus] == STATE_ACTIVE:
+        if silence_allowed and all(self.bus_states[one] == STATE_ACTIVE for one in silent):
             if not command.receipt.evidence:
-                note = {"bus": self._state.bus_name(bus), "note": "bus silent"}
-                command.receipt.evidence.append(note)
+                for one in silent:
+                    note = {"bus": self._state.bus_name(one), "note": "bus silent"}
+                    command.receipt.evidence.append(note)
             return True
         self._refuse(command, reason, now_ms)
         return False
 
+    def _is_silent(self, bus: int, now_ms: int) -> bool:
+        heard_ms = self._state.bus_heard_ms(bus)
+        return heard_ms is None or now_ms - heard_ms >= _BUS_SILENT_MS
+
     def _send(self, command: Command, now_ms: int) -> None:
         """Send what is due, and look for the car's confirmation."""
-        if command.sent_ms >= 0 and self._confirm(command, now_ms):
-            return
+        if command.sent_ms >= 0 and self._is_shown(command, now_ms):
+            if command.is_whole:
+                self._confirm(command, now_ms)
+                return
+            if not command.is_following:
+                command.sends_left = 0  # the car need not be asked again
         if now_ms >= command.confirm_until_ms:
-            _, leaf, value = interlocks.judge(self._state, command.conditions, now_ms)
-            shown = "not known" if value is None else _text(value)
-            path = self._state.paths[leaf] if leaf >= 0 else "the car"
-            reason = f"{path} is {shown}" if leaf >= 0 else "the car showed nothing new"
-            self._finish(command, receipts.UNCONFIRMED, now_ms, reason)
+            self._finish(command, receipts.UNCONFIRMED, now_ms, self._doubt(command, now_ms))
             return
+        if command.sends_left <= 0 and command.outstanding is None and command.follow_up:
+            _, _, after_ms, command.raw_values = command.follow_up
+            command.follow_up = None
+            command.is_following = True
+            command.sends_left = 1
+            command.next_send_ms = command.last_sent_ms + after_ms
         if (
             command.outstanding is None
             and command.sends_left > 0
@@ -341,8 +379,18 @@ class CommandEngine:
             command.next_send_ms = now_ms + command.spec["period_ms"]
             self.frames.append(command.outstanding)
 
-    def _confirm(self, command: Command, now_ms: int) -> bool:
-        """Finish the command if every condition shows in a frame received after ours was sent."""
+    def _doubt(self, command: Command, now_ms: int) -> str:
+        """Return why a command is not confirmed."""
+        _, leaf, value = interlocks.judge(self._state, command.conditions, now_ms)
+        if leaf >= 0:
+            shown = "not known" if value is None else _text(value)
+            return f"{self._state.paths[leaf]} is {shown}"
+        if not command.is_whole:
+            return "the frame that follows was not acknowledged"
+        return "the car showed nothing new"
+
+    def _is_shown(self, command: Command, now_ms: int) -> bool:
+        """Tell whether every condition shows in a frame received after ours was sent."""
         state = self._state
         for leaf, operation, limit in command.conditions:
             received_ms = state.received_ms(leaf)
@@ -351,6 +399,11 @@ class CommandEngine:
             value = state.value(leaf, now_ms)
             if value is None or not interlocks.holds(value, operation, limit):
                 return False
+        return True
+
+    def _confirm(self, command: Command, now_ms: int) -> None:
+        """Finish the command with the frames that show what it asked for."""
+        state = self._state
         receipt = command.receipt
         evidence = list(receipt.evidence)
         seen = []
@@ -372,7 +425,6 @@ class CommandEngine:
         receipt.evidence = evidence
         self._note_limit(command, now_ms)
         self._finish(command, receipts.CONFIRMED, now_ms)
-        return True
 
     def _refuse(self, command: Command, reason: str, now_ms: int) -> None:
         self._finish(command, receipts.REFUSED, now_ms, reason)
@@ -387,10 +439,10 @@ class CommandEngine:
 
         If the heap is full half-way, the command is not over, and this is done again.
         """
-        for transmission in (command.outstanding, command.waking):
+        for transmission in (command.outstanding, command.wake.outstanding):
             if transmission is not None:
                 self._cancel(transmission)
-        command.outstanding = command.waking = None
+        command.outstanding = command.wake.outstanding = None
         finished = self.finished + [command.receipt]
         self._store.finish(command.receipt)
         command.is_over = True
@@ -403,7 +455,7 @@ class CommandEngine:
             self._start(queue[0], now_ms)
 
     def _transmission(
-        self, command: Command, index: int, raw_values: "dict[str, int]", deadline_ms: int
+        self, command: Command, index: int, raw_values: "dict[int, int]", deadline_ms: int
     ) -> Transmission:
         transmitter = self._transmitter
         return Transmission(
@@ -425,7 +477,7 @@ class CommandEngine:
 
     def _cancel_late(self, command: Command, now_ms: int) -> None:
         """Take back the frames whose deadline has passed."""
-        for transmission in (command.outstanding, command.waking):
+        for transmission in (command.outstanding, command.wake.outstanding):
             if transmission is None or now_ms < transmission.deadline_ms:
                 continue
             is_taken = transmission not in self.frames
@@ -440,16 +492,12 @@ class CommandEngine:
         return command.outstanding.deadline_ms + _REPORT_MS
 
     def _keep_awake(self, command: Command, now_ms: int) -> None:
-        """Send network management each period, one at a time, once the bus was found asleep."""
-        wake = self._wake
-        if wake is None or not command.keeps_awake or now_ms < command.next_wake_ms:
-            return
-        if command.waking is None:
-            command.waking = self._transmission(
-                command, wake["transmit"], wake["values"], now_ms + 2 * wake["period_ms"]
-            )
-            self.frames.append(command.waking)
-        command.next_wake_ms = now_ms + wake["period_ms"]
+        """Send the next frame of the wake-up, once the bus was found asleep."""
+        bus = self._transmitter.bus(command.spec["transmit"])
+        frame = command.wake.next_frame(not self._is_silent(bus, now_ms), now_ms)
+        if frame is not None:
+            command.wake.outstanding = self._transmission(command, *frame)
+            self.frames.append(command.wake.outstanding)
 
     def _due_ms(self, command: Command) -> int:
         """Return when the first command of a queue wants to be looked at again."""
@@ -460,15 +508,14 @@ class CommandEngine:
         is_saved = self._records.acknowledged >= command.receipt.change
         if command.phase == _CHECK or (command.phase == _SAVE and is_saved):
             due = min(due, command.check_until_ms)
-        for transmission in (command.outstanding, command.waking):
+        for transmission in (command.outstanding, command.wake.outstanding):
             if transmission is not None and not transmission.is_cancelled:
                 due = min(due, transmission.deadline_ms)
         may_send = command.next_send_ms < command.expires_ms and command.sends_left > 0
         if command.phase == _SEND and command.outstanding is None and may_send:
             due = min(due, command.next_send_ms)
-        if command.keeps_awake and self._wake is not None:
-            due = min(due, command.next_wake_ms)
-        return due
+        wake_ms = command.wake.next_ms()
+        return due if wake_ms is None else min(due, wake_ms)
 
     def _note_limit(self, command: Command, now_ms: int) -> None:
         """Remember when to undo what was switched on, or that it was switched off."""

@@ -9,7 +9,7 @@ and the mapping does not say what it is.
 """
 
 from gateway.can.received_message import OUTCOMES, ReceivedMessage, UnknownMessage
-from gateway.can.signal import get_raw
+from gateway.can.signal import get_raw, put_raw, sign_of
 from gateway.const import const
 
 TYPE_CHECKING = False
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 _EXTENDED = const(1 << 29)  # marks a 29-bit id; still a small integer on a 32-bit chip
 
+# How long a compiled meaning is, which tells its kind.
+_BOOLEAN = const(1)
+_NAMES = const(3)
+
 
 class VehicleState:
     """What the frames received tell about a car.
@@ -33,16 +37,20 @@ class VehicleState:
 
     def __init__(self, profile: "dict[str, Any]") -> None:
         self._buses: list[str] = [bus[0] for bus in profile["buses"]]
-        self._messages = [ReceivedMessage(row, i) for i, row in enumerate(profile["received"])]
-        self._unknown = UnknownMessage()
+        self._counts = [0 for _ in OUTCOMES]
+        self._messages = [
+            ReceivedMessage(row, i, self._counts) for i, row in enumerate(profile["received"])
+        ]
+        self._unknown = UnknownMessage(self._counts)
         self._by_id: list[dict[int, ReceivedMessage]] = [{} for _ in self._buses]
         for message in self._messages:
             key = message.arbitration_id | (_EXTENDED if message.is_extended_id else 0)
             self._by_id[message.bus][key] = message
         self._leaves: list[Any] = profile["leaves"]
+        self._meanings: list[Any] = profile["meanings"]
         self.paths: list[str] = [leaf[0] for leaf in self._leaves]
-        self._by_path = {path: leaf for leaf, path in enumerate(self.paths)}
-        self._payloads = [self._payload(leaf[2], leaf[3]) for leaf in self._leaves]
+        self._payload_messages: list[int] = [row[0] for row in profile["payloads"]]
+        self._payloads = [self._payload(row[0], row[1]) for row in profile["payloads"]]
         self._heard_ms: list[int | None] = [None for _ in self._buses]
         self._groups: list[list[Watcher]] = []
 
@@ -65,60 +73,65 @@ class VehicleState:
 
     def leaf(self, path: str) -> int:
         """Return the leaf of a VSS path, -1 if this car has none."""
-        return self._by_path.get(path, -1)
+        return self.paths.index(path) if path in self.paths else -1
 
     def unit(self, leaf: int) -> "str | None":
         """Return a leaf's unit, as VSS names it; None if it has none."""
-        unit: str | None = self._leaves[leaf][1]
+        unit: str | None = self._meanings[self._leaves[leaf][3]][0]
         return unit
 
     def value(self, leaf: int, now_ms: int) -> "Value":
         """Return a leaf's value, in the unit of its path; None while it is unknown."""
-        payload = self._payloads[leaf]
+        _, payload_index, place, meaning_index = self._leaves[leaf]
+        payload = self._payloads[payload_index]
         if not payload.is_known(now_ms):
             return None
-        _, _, _, _, pieces, sign, meaning = self._leaves[leaf]
-        raw = get_raw(payload.data, pieces)
+        raw = get_raw(payload.data, place)
+        sign = sign_of(place)
         if raw & sign:
             raw -= sign << 1
-        if meaning is None:
+        meaning = self._meanings[meaning_index]
+        kind = len(meaning)
+        if kind == _BOOLEAN:
             return raw != 0
-        if type(meaning) is dict:
-            value: Value = meaning.get(raw)
+        if kind == _NAMES:
+            value: Value = meaning[1].get(raw, meaning[2])
             return value
-        lowest, highest, named, numerator, offset, denominator = meaning
-        if not lowest <= raw <= highest or raw in named:
+        _, lowest, highest, named, numerator, offset, denominator = meaning
+        if not lowest <= raw <= highest or (named is not None and raw in named):
             return None
         scaled: int = raw * numerator + offset
         return scaled / denominator if denominator else scaled
 
     def received_ms(self, leaf: int) -> "int | None":
         """Return when a leaf was last received, however long ago; None if never."""
-        return self._payloads[leaf].received_ms
+        return self._payload_of(leaf).received_ms
 
     def age_ms(self, leaf: int, now_ms: int) -> "int | None":
         """Return how long ago a leaf was last received; None if never."""
-        received_ms = self._payloads[leaf].received_ms
+        received_ms = self._payload_of(leaf).received_ms
         return None if received_ms is None else now_ms - received_ms
 
     def frame_of(self, leaf: int) -> "tuple[int, int, bytes]":
         """Return (bus, arbitration id, data) of the frame that told a leaf's value last."""
-        message = self._messages[self._leaves[leaf][2]]
-        return message.bus, message.arbitration_id, bytes(self._payloads[leaf].data)
+        message = self._message_of(leaf)
+        return message.bus, message.arbitration_id, bytes(self._payload_of(leaf).data)
+
+    def bus_of(self, leaf: int) -> int:
+        """Return the bus that tells a leaf."""
+        bus: int = self._message_of(leaf).bus
+        return bus
 
     def add_group(self, leaves: "list[int]") -> int:
         """Watch leaves together from now on; return the group for the calls below."""
         payloads: list[LastPayload] = []
         masks: list[bytearray] = []
         for leaf in leaves:
-            payload = self._payloads[leaf]
+            payload = self._payload_of(leaf)
             if payload not in payloads:
                 payloads.append(payload)
                 masks.append(bytearray(len(payload.data)))
-            mask = masks[payloads.index(payload)]
-            pieces = self._leaves[leaf][4]
-            for i in range(0, len(pieces), 4):
-                mask[pieces[i]] |= pieces[i + 2] << pieces[i + 1]
+            put_raw(masks[payloads.index(payload)], self._leaves[leaf][2], -1)
         self._groups.append([payload.watch(masks[i]) for i, payload in enumerate(payloads)])
         return len(self._groups) - 1
 
@@ -151,8 +164,15 @@ class VehicleState:
     @property
     def counters(self) -> "dict[str, int]":
         """How many frames were accepted, refused for each reason, and missed by their counters."""
-        all_counts = [self._unknown.counts] + [message.counts for message in self._messages]
-        return {name: sum([counts[i] for counts in all_counts]) for i, name in enumerate(OUTCOMES)}
+        return {name: self._counts[i] for i, name in enumerate(OUTCOMES)}
+
+    def _payload_of(self, leaf: int) -> "LastPayload":
+        payload_index: int = self._leaves[leaf][1]
+        return self._payloads[payload_index]
+
+    def _message_of(self, leaf: int) -> ReceivedMessage:
+        payload_index: int = self._leaves[leaf][1]
+        return self._messages[self._payload_messages[payload_index]]
 
     def _payload(self, message: int, multiplexed: "int | None") -> "LastPayload":
         if multiplexed is None:

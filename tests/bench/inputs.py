@@ -8,7 +8,8 @@ from carport.emulator.emulator import DEFAULT_CAR, profile_folder
 from carport.profile import compile_profile
 from gateway import cbor
 from tests.bench.core_loop import DOORS, DRIVE
-from tests.models.car import CLOSED, LOCKS, checksum, database
+from tests.differential.frames import protected
+from tests.models.car import CLOSED, LOCKS, database
 
 COUNTERS = 16
 SIGNALS: dict[str, dict[str, Any]] = {
@@ -32,9 +33,7 @@ def frame(name: str, counter: int, changes: Mapping[str, Any] | None = None) -> 
     """Return a frame as (id, data); changes: signals that are not as in SIGNALS."""
     message = database().get_message_by_name(name)
     signals = {**SIGNALS[name], **(changes or {}), "CRC": 0, "Counter": counter}
-    data = bytearray(message.encode(signals))
-    data[0] = checksum(message.frame_id, bytes(data))
-    return message.frame_id, bytes(data)
+    return message.frame_id, protected(message.frame_id, message.encode(signals))
 
 
 def for_the_vm() -> bytes:

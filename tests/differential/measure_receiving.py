@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CALLS = 512  # a multiple of the counter's 16
 DOORS = 0x100
+CLIMATE = 0x110
+DRIVE = 0x130
 
 
 def load(path: str) -> VehicleState:
@@ -37,6 +39,14 @@ def load(path: str) -> VehicleState:
 def doors(counter: int, fill: int = 0) -> memoryview:
     data = bytes([0, 0] + [fill] * 6)
     return memoryview(reference_frame(DOORS, counter % 16, data))
+
+
+def drive(counter: int) -> memoryview:
+    return memoryview(reference_frame(DRIVE, counter, bytes(8)))
+
+
+def climate(counter: int) -> memoryview:
+    return memoryview(reference_frame(CLIMATE, counter, bytes(8)))
 
 
 def call(
@@ -118,6 +128,8 @@ def main(reference_file: str, odd_file: str) -> None:
     past_end = bytes([0, 0, 0, 0, 0, 0, 15 << 2])  # the odd car's counter ends at 14
     past_end += bytes([checksum(0x101, past_end + bytes(1), 7)])
     measure("accepted", reference, DOORS, False, same, 0)
+    measure("j1850", reference, CLIMATE, False, [climate(c) for c in counters], 0)
+    measure("e2e_5", reference, DRIVE, False, [drive(16 * c) for c in counters], 0)
     measure("changed", reference, DOORS, False, [doors(c, 17 * c) for c in counters], 0)
     measure("overdue", reference, DOORS, False, same, 10_000)
     measure("skipped", reference, DOORS, False, [doors(3 * c) for c in counters], 0)

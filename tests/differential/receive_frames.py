@@ -10,7 +10,7 @@ def receive_all(profile: bytes, frames: list) -> list:  # type: ignore[type-arg]
     state = VehicleState(compiled)
     leaves = [[] for _ in compiled["received"]]  # type: ignore[var-annotated]
     for leaf, row in enumerate(compiled["leaves"]):
-        leaves[row[2]].append(leaf)
+        leaves[compiled["payloads"][row[1]][0]].append(leaf)
     outcomes: list[list[object]] = []
     for bus, arbitration_id, is_extended_id, data in frames:
         status = state.receive(bus, arbitration_id, is_extended_id, data, 0)

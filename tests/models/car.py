@@ -5,7 +5,7 @@ from typing import Any
 
 import cantools
 
-from gateway.can.crc8 import TABLE, start_of_frame
+from tests.differential.frames import protected
 from tests.models.shell import PROFILES, Shell
 
 CLOSED = {
@@ -23,14 +23,6 @@ LOCKS = ("LockFrontLeft", "LockFrontRight", "LockRearLeft", "LockRearRight", "Lo
 def database() -> Any:
     """Return the reference car's DBC."""
     return cantools.database.load_file(PROFILES / "reference" / "reference.dbc")
-
-
-def checksum(arbitration_id: int, data: bytes) -> int:
-    """Return the checksum of a frame whose first byte it is."""
-    register = start_of_frame(arbitration_id)
-    for byte in data[1:]:
-        register = TABLE[register ^ byte]
-    return register ^ 0xFF
 
 
 class Car:
@@ -66,11 +58,10 @@ class Car:
         for name in names or self.signals:
             message = database().get_message_by_name(name)
             counter = self.counters.get(name, 0)
-            self.counters[name] = (counter + 1) % 16
-            signals = {**self.signals[name], "CRC": 0, "Counter": counter}
-            data = bytearray(message.encode(signals))
-            data[0] = checksum(message.frame_id, bytes(data))
-            self.shell.receive_frame(message.frame_id, bytes(data))
+            maximum = message.get_signal_by_name("Counter").maximum
+            self.counters[name] = (counter + 1) % (maximum + 1)
+            data = message.encode({**self.signals[name], "CRC": 0, "Counter": counter})
+            self.shell.receive_frame(message.frame_id, protected(message.frame_id, data))
 
     def run(self, duration_ms: int, *names: str) -> None:
         """Let time pass while the car sends the named messages each 100 ms."""
@@ -82,7 +73,6 @@ class Car:
 def decoded(transmission: Any) -> dict[str, Any]:
     """Return what cantools reads in a frame of the gateway."""
     message = database().get_message_by_frame_id(transmission.arbitration_id)
-    assert transmission.data[0] == checksum(transmission.arbitration_id, transmission.data) or (
-        message.name == "NM_Gateway"
-    )
+    if message.name != "NM_Gateway":
+        assert transmission.data == protected(transmission.arbitration_id, transmission.data)
     return {"name": message.name, **message.decode(transmission.data)}

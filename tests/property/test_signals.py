@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carport.profile import compile_profile
-from carport.profile.signals import pieces
+from carport.profile.signals import bit_limits, place
 from gateway.can.signal import get_raw, put_raw
 from gateway.can.transmitter import TransmitMessage
 from gateway.cbor import encode
-from tests.differential.frames import checksum
+from tests.differential.frames import checksum, protected
 from tests.differential.receive_frames import receive_all
 from tests.vm import Both
 
@@ -38,6 +38,7 @@ class Oracle:
         profile = tomllib.loads((folder / "profile.toml").read_text())
         self.vss = json.loads((folder / "vss.json").read_text())
         self.random = random.Random(seed)
+        self.is_reference = folder == REFERENCE
         self.messages: list[tuple[int, Message]] = []
         self.paths: dict[str, list[str]] = {}
         for bus, entry in enumerate(profile["buses"]):
@@ -63,7 +64,9 @@ class Oracle:
             self.counters[message.name] = (self.counters[message.name] + 1) % (maximum + 1)
         if message.is_multiplexed() and self.random.random() < 0.9:
             put_bits(data, signals["Mode"], self.random.choice([0, 1, 10]))
-        if "CRC" in signals:
+        if self.is_reference:
+            data = bytearray(protected(message.frame_id, bytes(data)))
+        elif "CRC" in signals:
             place = signals["CRC"].start // 8
             data[place] = checksum(message.frame_id, bytes(data), place)
         return (bus, message.frame_id, message.is_extended_frame, bytes(data)), message
@@ -161,7 +164,7 @@ def test_any_bits_are_read_and_written_as_cantools_does(
     message: Message, data: bytes, raw: int
 ) -> None:
     signal = message.signals[0]
-    where = pieces(signal)
+    where = place(signal)
     bits = (1 << signal.length) - 1
     decoded: Any = message.decode(data)
     assert get_raw(data, where) == decoded["S"] & bits
@@ -178,15 +181,14 @@ def test_any_bits_are_read_and_written_as_cantools_does(
 def test_cantools_decodes_what_is_sent(folder: Path, data: st.DataObject) -> None:
     rows = COMPILED[folder]["transmitted"]
     index = data.draw(st.integers(0, len(rows) - 1))
-    _, arbitration_id, is_extended_id, *_, settable = rows[index]
-    raw_values = {
-        name: data.draw(st.integers(lowest, highest), name)
-        for name, (_, lowest, highest) in settable.items()
-    }
-    payload = TransmitMessage(rows[index]).encode(raw_values)
+    _, arbitration_id, is_extended_id, *_ = rows[index]
     database = cantools.database.load_file(folder / DBC[folder])
     assert isinstance(database, Database)
     message = database.get_message_by_frame_id(arbitration_id)
     assert message.is_extended_frame == is_extended_id
+    settable = [one for one in message.signals if one.name not in ("CRC", "Counter")]
+    raw_values = {one.name: data.draw(st.integers(*bit_limits(one)), one.name) for one in settable}
+    places = {place(one): raw_values[one.name] for one in settable}
+    payload = TransmitMessage(rows[index]).encode(places)
     decoded: Any = message.decode(payload, decode_choices=False, scaling=False)
     assert {name: decoded[name] for name in raw_values} == raw_values

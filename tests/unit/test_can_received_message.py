@@ -1,7 +1,10 @@
 """What a frame must be to be accepted: its length, its checksum, its alive counter."""
 
+from typing import Any
+
 import pytest
 
+from gateway.can.protection import ID_CRC8
 from gateway.can.received_message import (
     BAD_CHECKSUM,
     OUTCOMES,
@@ -12,22 +15,31 @@ from gateway.can.received_message import (
 )
 from tests.differential.frames import checksum, reference_frame
 
-DOORS = 0x100
+CLIMATE = 0x110
 ACCEPTED = 3  # the message's index
 LOST = OUTCOMES.index("lost")
 TIMEOUT_MS = 500
-COUNTER = b"\x01\x00\x0f\x00"
+COUNTER = 4 | 1 << 10
 
 
-def message(maximum: int = 15) -> ReceivedMessage:
-    return ReceivedMessage([0, DOORS, False, 8, TIMEOUT_MS, 0, COUNTER, maximum, None], ACCEPTED)
+class Counted(ReceivedMessage):
+    """A message whose counts are its own."""
+
+    def __init__(self, row: list[Any]) -> None:
+        self.counts = [0 for _ in OUTCOMES]
+        super().__init__(row, ACCEPTED, self.counts)
+
+
+def message(maximum: int = 15) -> Counted:
+    protection = [ID_CRC8, 0, b""]
+    return Counted([0, CLIMATE, False, 8, TIMEOUT_MS, protection, COUNTER, maximum, None])
 
 
 def frame(counter: int) -> bytes:
-    return reference_frame(DOORS, counter, bytes(8))
+    return reference_frame(CLIMATE, counter, bytes(8))
 
 
-def outcomes(received: ReceivedMessage, counters: list[int], now_ms: int = 0) -> list[int]:
+def outcomes(received: Counted, counters: list[int], now_ms: int = 0) -> list[int]:
     return [received.receive(frame(counter), now_ms) for counter in counters]
 
 
@@ -46,21 +58,21 @@ def test_every_bit_is_under_the_checksum() -> None:
 
 
 def test_the_checksum_belongs_to_the_id() -> None:
-    assert message().receive(reference_frame(DOORS + 1, 0, bytes(8)), 0) == BAD_CHECKSUM
+    assert message().receive(reference_frame(CLIMATE + 1, 0, bytes(8)), 0) == BAD_CHECKSUM
 
 
 @pytest.mark.parametrize("position", [0, 3, 7])
 def test_the_checksum_may_be_any_byte(position: int) -> None:
-    row = [0, DOORS, False, 8, TIMEOUT_MS, position, None, 0, None]
+    row = [0, CLIMATE, False, 8, TIMEOUT_MS, [ID_CRC8, position, b""], None, 0, None]
     data = bytearray(b"\x01\x02\x03\x04\x05\x06\x07\x08")
-    data[position] = checksum(DOORS, bytes(data), position)
-    assert ReceivedMessage(row, ACCEPTED).receive(data, 0) == ACCEPTED
+    data[position] = checksum(CLIMATE, bytes(data), position)
+    assert Counted(row).receive(data, 0) == ACCEPTED
     data[position] ^= 1
-    assert ReceivedMessage(row, ACCEPTED).receive(data, 0) == BAD_CHECKSUM
+    assert Counted(row).receive(data, 0) == BAD_CHECKSUM
 
 
 def test_without_checksum_and_counter_only_the_length_counts() -> None:
-    received = ReceivedMessage([0, DOORS, False, 2, TIMEOUT_MS, -1, None, 0, None], ACCEPTED)
+    received = Counted([0, CLIMATE, False, 2, TIMEOUT_MS, None, None, 0, None])
     assert [received.receive(data, 0) for data in (b"ab", b"ab", b"abc")] == [
         ACCEPTED,
         ACCEPTED,

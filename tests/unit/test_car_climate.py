@@ -12,7 +12,7 @@ from carport.car.cabin import (
     Cabin,
     World,
 )
-from tests.car_rig import Rig, command, crc
+from tests.car_rig import Rig, command, sealed
 
 ON = "Vehicle.Cabin.HVAC.IsOn"
 CABIN = "Vehicle.Cabin.HVAC.AmbientAirTemperature"
@@ -166,7 +166,7 @@ def test_values_that_the_dbc_does_not_define_change_nothing(rig: Rig) -> None:
     frame = command(rig.database, "GW_ClimateCommand", 15)
     frame.data[1] |= 0xF0  # power and defrost: 3
     frame.data[2:6] = bytes((0, 250, 101, 126))
-    frame.data[0] = crc(frame.arbitration_id, bytes(frame.data))
+    frame.data = bytearray(sealed(frame.arbitration_id, bytes(frame.data)))
     rig.receive(frame)
     rig.run(1)
     assert rig.ask("state")["ignored_commands"]["Climate"] == 0

@@ -4,7 +4,7 @@ import pytest
 
 from carport.car.babbler import ARBITRATION_ID
 from carport.car.faults import FAULTS
-from tests.car_rig import Rig, crc
+from tests.car_rig import Rig, sealed
 
 SENDERS = {"body": "BODY_", "climate": "CLIM_", "battery": "BATT_", "drivetrain": "DRV_"}
 LOCKS = {
@@ -101,12 +101,12 @@ def test_wrong_checksums_of_one_ecu(rig: Rig, ecu: str, prefix: str) -> None:
     rig.ask("fault", name="wrong-checksums", place=ecu)
     for each in rig.run(2):
         frame_id = rig.database.get_message_by_name(each.name).frame_id
-        is_right = each.data[0] == crc(frame_id, each.data)
+        is_right = each.data == sealed(frame_id, each.data)
         assert is_right != each.name.startswith(prefix)
     rig.ask("clear")
     for each in rig.run(2):
         frame_id = rig.database.get_message_by_name(each.name).frame_id
-        assert each.data[0] == crc(frame_id, each.data)
+        assert each.data == sealed(frame_id, each.data)
 
 
 @pytest.mark.parametrize(("ecu", "prefix"), SENDERS.items())

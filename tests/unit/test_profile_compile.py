@@ -35,11 +35,12 @@ def test_the_head() -> None:
         1,
         [["body", 500_000]],
     ]
+    address, request = 8, 1 | 1 << 10
     assert compiled["wake"] == {
-        "transmit": 2,
-        "values": {"NodeAddress": 16, "WakeRequest": 1},
+        "frames": [[0, 2, {address: 16, request: 1}]],
         "period_ms": 100,
         "timeout_ms": 2000,
+        "stays": True,
     }
 
 
@@ -51,10 +52,12 @@ def test_a_command_without_arguments() -> None:
     assert lock == {
         "resource": "lock",
         "transmit": 0,
-        "values": {"LockRequest": 1},
+        "values": {2 | 2 << 10: 1},
         "interlocks": ["closed"],
         "always_allowed": {},
         "limit": None,
+        "follow_up": None,
+        "unavailable": {},
         "period_ms": 100,
         "count": 5,
         "deadline_ms": 300,
@@ -76,19 +79,13 @@ def test_arguments() -> None:
         "passenger_seat_heating": 0,
     }
     assert climate["arguments"]["on"] == {
-        "signal": "PowerRequest",
+        "place": 2 | 4 << 7 | 1 << 10,
         "leaf": paths.index("Vehicle.Cabin.HVAC.IsOn"),
         "values": [[True, 1], [False, 2]],
-        "minimum": None,
-        "maximum": None,
-        "step": None,
-        "scale": 1,
-        "offset": 0,
     }
     assert climate["arguments"]["driver_temperature"] == {
-        "signal": "SetpointDriverRequest",
+        "place": 8 | 2 << 10,
         "leaf": paths.index("Vehicle.Cabin.HVAC.Station.Row1.Driver.Temperature"),
-        "values": None,
         "minimum": 16,
         "maximum": 28,
         "step": 0.5,
@@ -110,12 +107,12 @@ def test_a_car_without_protection(tmp_path: Path) -> None:
     folder = tmp_path / "odd_car"
     shutil.copytree(ODD, folder)
     text = (folder / "profile.toml").read_text(encoding="utf-8")
-    before, _, after = text.partition("[protection]")
+    before, _, after = text.partition("[[protection]]")
     after = after[after.index("[commands.push]") :]
     (folder / "profile.toml").write_text(before + after, encoding="utf-8")
     compiled = compile_profile(folder)
-    assert [row[5:8] for row in compiled["received"]] == [[-1, None, 0]] * 4
-    assert [row[4:7] for row in compiled["transmitted"]] == [[-1, None, 0]]
+    assert [row[5:8] for row in compiled["received"]] == [[None, None, 0]] * 4
+    assert [row[4:7] for row in compiled["transmitted"]] == [[None, None, 0]]
 
 
 def test_a_file_in_the_cache_is_the_compiled_profile(tmp_path: Path) -> None:

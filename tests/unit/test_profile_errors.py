@@ -32,6 +32,7 @@ class Case:
     at: str | None
     folder: Path = REFERENCE
     told_in: str | None = None
+    also: tuple[str, str] = ("", "")
 
 
 FILES = [
@@ -68,18 +69,36 @@ BUSES = [
     Case("second.dbc", "SecondBus", "Motorola", "Motorola is in odd.dbc too", "BO_ 257", ODD),
 ]
 
+WINDOW_CRC = "BODY_WindowStatus: 8 Body\n SG_ CRC : 0|8"
+WINDOW_COUNTER = f'{WINDOW_CRC}@1+ (1,0) [0|255] "" Gateway\n SG_ Counter : 8|4'
+COUNTER = ('"Counter"', '"N"')
+
 MESSAGES = [
     Case(DBC, "257 BODY_WindowStatus", "257 DRV_Status", "is there twice", "BO_ 304"),
     Case(DBC, "BO_ 305 ", "BO_ 304 ", "has the id of", "DRV_Odometer"),
     Case(DBC, "16|8@1+ (0.5,0)", "16|8@1+ (0,0)", "has a scale of 0", "SG_ SetpointDriver :"),
     Case(DBC, "DoorStatus: 8", "DoorStatus: 9", "longer than a CAN frame", "BO_ 256"),
-    Case(DBC, "CRC : 0|8", "CRC : 0|7", "DoorStatus.CRC is a checksum, but", "SG_ CRC"),
-    Case(DBC, "Counter : 8|4", "Counter : 54|4", "not within one byte", "SG_ Counter"),
-    Case(DBC, "8|4@1+ (1,0) [0|15]", "8|4@1- (1,0) [0|7]", "not within one", "SG_ Counter"),
+    Case(DBC, WINDOW_CRC, WINDOW_CRC[:-1] + "7", "is a checksum, but not one", "SG_ CRC : 0|7"),
+    Case(DBC, WINDOW_COUNTER, WINDOW_COUNTER[:-3] + "54|4", "not within one byte", ": 54|4"),
+    Case(DBC, WINDOW_COUNTER + "@1+", WINDOW_COUNTER + "@1-", "not within one", ": 8|4@1-"),
+    Case(DBC, "CRC : 0|8", "CRC : 0|7", "is not where its E2E profile has", "SG_ CRC"),
+    Case(DBC, "Counter : 16|8", "Counter : 56|8", "is not where its E2E", "SG_ Counter : 56"),
     Case(DBC, "(1,0) [0|15]", "(1,0) [1|15]", "does not count from 0", "SG_ Counter"),
-    Case(TOML, "crc8-j1850-id", "crc16", "no algorithm crc16", "algorithm ="),
-    Case(TOML, '"CRC"', '"CRC8"', "no message has a signal CRC8", "checksum ="),
-    Case(TOML, '"Counter"', '"Count"', "no message has a signal Count", "counter ="),
+    Case(TOML, "crc8-j1850-id", "crc16", "no algorithm crc16", '"crc16"'),
+    Case(TOML, '"CRC"', '"CRC8"', "BODY_DoorStatus has no signal CRC8", '"CRC8"'),
+    Case(TOML, '"CRC"', '"C"', "no message has a signal C or N", "checksum =", ODD, also=COUNTER),
+    Case(TOML, "DRV_Status = 0x", "DRV_State = 0x", "has a message DRV_State", "DRV_State"),
+    Case(TOML, "DRV_Status = 0x0130", "DRV_Status = -1", "one data ID of two", "DRV_Status = -1"),
+    Case(TOML, "[16, ", "[", "profile 2 has 16 data IDs", "BODY_DoorStatus = [17"),
+    Case(TOML, "[16, ", "[256, ", "profile 2 has 16 data IDs", "BODY_DoorStatus = [256"),
+    Case(
+        TOML,
+        "{ DRV_Status = 0x0130, DRV_Odometer = 0x0131 }",
+        "{}",
+        "data_ids is",
+        "autosar-e2e-5",
+    ),
+    Case(TOML, "DRV_Status = 0x", "GW_BodyCommand = 0x", "protected twice", "GW_BodyCommand = 0x"),
     Case(TOML, "CLIM_Status = 1000", "CLIM_State = 1", "has a message CLIM_State", "CLIM_State"),
     Case(TOML, "CLIM_Status = 1000", "NM_Gateway = 1", "nothing is read from", "NM_Gateway ="),
     Case(TOML, "CLIM_Status = 1000\n", "", "CLIM_Status, which tells", "[timeouts]"),
@@ -210,7 +229,7 @@ def test_error(case: Case, tmp_path: Path) -> None:
     file = folder / case.file
     before = file.read_text(encoding="utf-8")
     assert case.old in before
-    after = before.replace(case.old, case.new, 1)
+    after = before.replace(case.old, case.new, 1).replace(*case.also)
     file.write_text(after, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(ProfileError) as caught:
         load(folder)

@@ -88,7 +88,7 @@ def test_values_of_each_kind() -> None:
     assert car.value(SETPOINT) == 21.5
     car.send(TEMPERATURES, "00 65 02")
     assert car.value(CABIN) == 21.3  # 613 * 0.1 - 40 is 21.300000000000004 in floats
-    car.send(DRIVE, "10 10 27 02")
+    car.send(DRIVE, "00 00 21 10 27")
     assert (car.value(SPEED), car.value(IGNITION)) == (100.0, "ON")
     assert type(car.value(SPEED)) is float
     assert (car.value(GEAR), car.value(PARKED)) == (-1, False)
@@ -97,15 +97,15 @@ def test_values_of_each_kind() -> None:
 @pytest.mark.parametrize(
     ("arbitration_id", "data", "path"),
     [
-        (DRIVE, "00 ff ff", SPEED),  # SNA
-        (DRIVE, "00 31 75", SPEED),  # 300.01 km/h, beyond the DBC's range
+        (DRIVE, "00 00 00 ff ff", SPEED),  # SNA
+        (DRIVE, "00 00 00 31 75", SPEED),  # 300.01 km/h, beyond the DBC's range
         (CLIMATE, "00 ff", SETPOINT),  # SNA
         (CLIMATE, "00 1f", SETPOINT),  # 15.5 degrees, below it
         (DOORS, "00 00 02", DRIVER_LOCK),  # Moving
         (DOORS, "00 00 03", DRIVER_LOCK),  # SNA
-        (DRIVE, "00", GEAR),  # Park is no gear
-        (DRIVE, "40", PARKED),  # a value without a name
-        (DRIVE, "70", PARKED),  # SNA
+        (DRIVE, "00 00 00", GEAR),  # Park is no gear
+        (DRIVE, "00 00 04", PARKED),  # a value without a name
+        (DRIVE, "00 00 07", PARKED),  # SNA
     ],
 )
 def test_what_has_no_meaning_is_not_known(arbitration_id: int, data: str, path: str) -> None:
@@ -203,10 +203,10 @@ def test_a_group_notices_every_change_of_its_leaves_and_no_other() -> None:
     assert after(DOORS, "00 20 01") == (False, True)
     assert after(DOORS, "00 3f fd") == (False, False)  # other doors, other locks
     assert after(CLIMATE, "00 2b") == (False, True)
-    assert after(CLIMATE, "f0 2b 30") == (False, False)
+    assert after(CLIMATE, "f0 2b 30") == (False, False)  # in the counter's byte
     assert after(DRIVE, "00") == (False, True)
-    assert after(DRIVE, "10") == (False, True)  # in the counter's byte
-    assert after(DRIVE, "10 01") == (False, False)
+    assert after(DRIVE, "00 00 01") == (False, True)
+    assert after(DRIVE, "00 00 01 01") == (False, False)
 
 
 def test_a_group_notices_that_an_overdue_leaf_is_back() -> None:
@@ -269,6 +269,8 @@ def test_receiving_allocates_nothing(tmp_path: Path) -> None:
     assert (status, locked, quiet) == ("-1", "MemoryError", "collected")
     assert told == {
         "accepted": "0 0 ok ok",
+        "j1850": "2 0 ok ok",
+        "e2e_5": "5 0 ok ok",
         "changed": "0 0 ok ok",
         "overdue": "0 0 ok ok",
         "skipped": "0 0 ok ok",

@@ -14,7 +14,6 @@ from typing import ClassVar
 import can
 
 from carport.car.profile import Profile, SignalValue, decode
-from carport.car.protection import COUNTER_MODULUS, checksum
 
 BODY_BUS = "body"
 POWERTRAIN_BUS = "powertrain"
@@ -44,6 +43,9 @@ class Ecu:
         self.has_frozen_counters = False
         self.ignored_commands = 0
         self._messages = {name: profile.message(name) for name in self.periods_s}
+        self._protections = {
+            name: profile.protection(name) for name in (*self.periods_s, self.command) if name
+        }
         self._command = None if self.command is None else profile.message(self.command)
         self._command_counter: SignalValue | None = None
         self._counters = dict.fromkeys(self.periods_s, 0)
@@ -90,7 +92,8 @@ class Ecu:
         if self._ready_s is None or now_s < self._ready_s or self.is_silent:
             return False
         data = bytes(message.data)
-        if len(data) == self._command.length and data[0] == checksum(message.arbitration_id, data):
+        protection = self._protections[self._command.name]
+        if len(data) == self._command.length and protection.is_sound(data):
             request = decode(self._command, data)
             if request["Counter"] != self._command_counter:
                 self._command_counter = request["Counter"]
@@ -118,10 +121,11 @@ class Ecu:
         period_s = self.periods_s[name] * self.random.uniform(1 - _JITTER, 1 + _JITTER)
         next_s = self._due_s[name] + period_s
         self._due_s[name] = next_s if next_s > now_s else now_s + period_s
+        protection = self._protections[name]
         if not self.has_frozen_counters:
-            self._counters[name] = (self._counters[name] + 1) % COUNTER_MODULUS
-        data = bytearray(message.encode({"CRC": 0, "Counter": self._counters[name], **said}))
-        data[0] = checksum(message.frame_id, bytes(data))
+            self._counters[name] = (self._counters[name] + 1) % protection.counter_modulus
+        encoded = message.encode({"CRC": 0, "Counter": self._counters[name], **said})
+        data = bytearray(protection.seal(encoded))
         if self.has_wrong_checksums:
             data[0] ^= 0xFF
         return [

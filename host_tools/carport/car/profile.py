@@ -10,6 +10,7 @@ import cantools.database
 from cantools.database.can import Database, Message
 from cantools.database.namedsignalvalue import NamedSignalValue
 
+from carport.car.protection import Protection, protection_of
 from carport.errors import UsageError
 
 SignalValue = str | float
@@ -75,6 +76,7 @@ class Profile:
         database = cantools.database.load_file(folder / dbc)
         if not isinstance(database, Database):
             raise CarError(f"{dbc} does not describe a CAN bus: give a DBC file")
+        self._files = files
         self._database = database
         self._messages = {
             signal.name: message for message in database.messages for signal in message.signals
@@ -85,6 +87,10 @@ class Profile:
     def message(self, name: str) -> Message:
         """Return the DBC's description of a message."""
         return self._database.get_message_by_name(name)
+
+    def protection(self, name: str) -> Protection:
+        """Return how a message's frames are protected."""
+        return protection_of(self._files, name, self.message(name).frame_id)
 
     def limits(self, signal: str) -> tuple[float, float]:
         """Return the least and the greatest physical value of a signal."""

@@ -4,7 +4,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from carport.profile.compile import compile_profile, fingerprint
+from carport.profile.compile import compiled, fingerprint
+from carport.profile.load import load
 from gateway.cbor import encode
 
 
@@ -16,10 +17,11 @@ def compile_to_file(folder: Path, cache: Path) -> Path:
     Raises:
         ProfileError: something in the profile is wrong.
     """
-    file = cache / f"{folder.resolve().name}-{fingerprint(folder)}.cbor"
+    profile = load(folder)
+    file = cache / f"{profile.name}-{fingerprint(profile)}.cbor"
     if file.exists():
         return file
-    data = encode(compile_profile(folder))
+    data = encode(compiled(profile))
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=cache, suffix=".new", delete=False) as new:
         new.write(data)

@@ -10,12 +10,13 @@ from carport.profile.conditions import read_conditions, take_leaf
 from carport.profile.model import (
     Argument,
     Command,
+    FollowUp,
     Interlock,
     Leaf,
     Message,
     Protection,
+    Unavailable,
     Value,
-    Wake,
 )
 from carport.profile.source import Table
 
@@ -33,7 +34,7 @@ class Car:
 
     messages: dict[str, Message]
     leaves: dict[str, Leaf]
-    protection: Protection | None
+    protections: dict[str, Protection]
     interlocks: dict[str, Interlock]
 
 
@@ -44,24 +45,10 @@ def idle_raw(signal: Signal) -> int | None:
     return None if signal.raw_initial is None else int(signal.raw_initial)
 
 
-def read_wake(table: Table, car: Car) -> Wake:
-    """Return how the bus is woken.
-
-    Raises:
-        ProfileError: it names a message, a signal or a value that is not there.
-    """
-    message = _take_message(table, car)
-    values = _take_values(table, message, car)
-    wake = Wake(
-        message, values, table.take_positive("period_ms"), table.take_positive("timeout_ms")
-    )
-    table.finish()
-    _check_complete(table, message, set(values), car)
-    return wake
-
-
-def read_command(table: Table, argument_tables: dict[str, Table], car: Car) -> Command:
-    """Return a command.
+def read_command(
+    table: Table, argument_tables: dict[str, Table], car: Car
+) -> Command | Unavailable:
+    """Return a command, or why this car cannot be given it.
 
     Raises:
         ProfileError: it refers to what is not there, allows what cannot be, or is never confirmed.
@@ -69,17 +56,27 @@ def read_command(table: Table, argument_tables: dict[str, Table], car: Car) -> C
     resource = table.take("resource", str)
     if resource not in RESOURCES:
         raise table.error(f"no resource {resource}: use {' or '.join(RESOURCES)}", "resource")
-    message = _take_message(table, car)
-    values = _take_values(table, message, car)
+    if "unavailable" in table:
+        reason = table.take("unavailable", str)
+        table.finish()
+        return Unavailable(resource, reason)
+    message = take_message(table, car)
+    values = take_values(table, message, car)
+    unavailable = _take_unavailable(argument_tables)
     arguments = {
-        name: _read_argument(argument, message, car) for name, argument in argument_tables.items()
+        name: _read_argument(argument, message, car)
+        for name, argument in argument_tables.items()
+        if name not in unavailable
     }
     asked = [argument.signal.name for argument in arguments.values()]
-    for name, argument_table in argument_tables.items():
-        signal = arguments[name].signal.name
-        if signal in values or asked.count(signal) > 1:
-            raise argument_table.error(f"{signal} is set more than once", "signal")
-    _check_complete(table, message, set(values), car)
+    for name, argument in arguments.items():
+        signal = argument.signal
+        if signal.name in values or asked.count(signal.name) > 1:
+            raise argument_tables[name].error(f"{signal.name} is set more than once", "signal")
+        if len(arguments) > 1 and idle_raw(signal) is None:
+            text = f"{signal.name} has no {IDLE}: it could not be left out"
+            raise argument_tables[name].error(text, "signal")
+    check_complete(table, message, {*values, *(asked if len(asked) == 1 else ())}, car)
     confirm = read_conditions(table, "confirm", table.take_list("confirm", dict, []), car.leaves)
     if not confirm and not arguments:
         raise table.error("nothing confirms this command: it needs confirm or arguments")
@@ -100,16 +97,27 @@ def read_command(table: Table, argument_tables: dict[str, Table], car: Car) -> C
         table.take_positive("lifetime_ms"),
         confirm,
         arguments,
+        unavailable,
+        _take_follow_up(table, message, arguments, car),
     )
     table.finish()
-    if command.period_ms * (command.count - 1) >= command.confirm_ms:
+    if _last_ms(command) >= command.confirm_ms:
         raise table.error("its last frame would be sent after confirm_ms", "confirm_ms")
+    follow_up = command.follow_up
+    if follow_up and _last_ms(command) + follow_up.after_ms >= command.confirm_ms:
+        raise table.error("what follows would be sent after confirm_ms", "confirm_ms")
     if command.deadline_ms > command.lifetime_ms:
         raise table.error("deadline_ms is more than lifetime_ms", "deadline_ms")
     return command
 
 
-def _take_message(table: Table, car: Car) -> Message:
+def _last_ms(command: Command) -> int:
+    """Return when a command's last frame is sent, after its first."""
+    return command.period_ms * (command.count - 1)
+
+
+def take_message(table: Table, car: Car) -> Message:
+    """Take the name of a message that can be sent."""
     name = table.take("message", str)
     if name not in car.messages:
         raise table.error(f"no DBC has a message {name}", "message")
@@ -119,7 +127,7 @@ def _take_message(table: Table, car: Car) -> Message:
     return message
 
 
-def _take_values(table: Table, message: Message, car: Car) -> dict[str, int]:
+def take_values(table: Table, message: Message, car: Car) -> dict[str, int]:
     """Take the table of signals and the values they are sent with."""
     signals_table = table.take_table("signals")
     values = {}
@@ -134,15 +142,15 @@ def _settable(table: Table, word: str, name: str, message: Message, car: Car) ->
     signal = message.signal(name)
     if signal is None:
         raise table.error(f"{message.name} has no signal {name}", word)
-    if car.protection and name in car.protection.names:
+    if message.name in car.protections and name in car.protections[message.name].names:
         raise table.error(f"{name} is filled in by the gateway", word)
     return signal
 
 
-def _check_complete(table: Table, message: Message, named: set[str], car: Car) -> None:
+def check_complete(table: Table, message: Message, named: set[str], car: Car) -> None:
     """Check that every signal of a message that is sent has a value to start from."""
-    if car.protection:
-        named = named.union(car.protection.names)
+    if message.name in car.protections:
+        named = named.union(car.protections[message.name].names)
     for signal in message.definition.signals:
         if signal.name not in named and idle_raw(signal) is None:
             text = f"{signal.name} has neither {IDLE} nor a start value in the DBC"
@@ -162,8 +170,6 @@ def _take_interlocks(table: Table, car: Car) -> tuple[str, ...]:
 def _read_argument(table: Table, message: Message, car: Car) -> Argument:
     signal = _settable(table, "signal", table.take("signal", str), message, car)
     leaf = take_leaf(table, car.leaves)
-    if idle_raw(signal) is None:
-        raise table.error(f"{signal.name} has no {IDLE}: it could not be left out", "signal")
     if "values" in table:
         argument = _read_choices(table, signal, leaf)
     else:
@@ -217,28 +223,29 @@ def _read_range(table: Table, signal: Signal, leaf: Leaf) -> Argument:
     steps = span / signals.exact(step)
     if steps.denominator != 1:
         raise table.error(f"{maximum} is no whole number of steps above {minimum}", "step")
-    for target in (signal, leaf.signal):
-        table.child({}, "minimum").checked(signals.to_raw, target, minimum)
-        table.child({}, "maximum").checked(signals.to_raw, target, maximum)
-        if (signals.exact(step) / signals.exact(target.scale)).denominator != 1:
-            raise table.error(f"{target.name} has no steps of {step}", "step")
+    for target in (signals.scale(signal), leaf.scale):
+        table.child({}, "minimum").checked(target.to_raw, minimum)
+        table.child({}, "maximum").checked(target.to_raw, maximum)
+        if (signals.exact(step) / target.factor).denominator != 1:
+            raise table.error(f"{target.signal.name} has no steps of {step}", "step")
         _check_no_name(table, target, minimum, maximum, step)
     return Argument(signal, leaf.path, None, minimum, maximum, step)
 
 
 def _check_no_name(
     table: Table,
-    signal: Signal,
+    scale: signals.Scale,
     minimum: signals.Number,
     maximum: signals.Number,
     step: signals.Number,
 ) -> None:
     """Check that no number that may be asked for is one that the DBC has a name for."""
-    for raw, name in signals.names(signal).items():
-        number = raw * signals.exact(signal.scale) + signals.exact(signal.offset)
+    for raw, name in signals.names(scale.signal).items():
+        number = scale.value(raw)
         steps = (number - signals.exact(minimum)) / signals.exact(step)
         if steps.denominator == 1 and signals.exact(minimum) <= number <= signals.exact(maximum):
-            raise table.error(f"{float(number):g} is called {name!r} in {signal.name}", "minimum")
+            text = f"{float(number):g} is called {name!r} in {scale.signal.name}"
+            raise table.error(text, "minimum")
 
 
 def _take_always_allowed(table: Table, arguments: dict[str, Argument]) -> dict[str, Value]:
@@ -282,3 +289,34 @@ def _take_limit(
     if after_s > _MAX_LIMIT_S:
         raise limit.error(f"{after_s} s is more than a day", "after_s")
     return name, after_s
+
+
+def _take_unavailable(argument_tables: dict[str, Table]) -> dict[str, str]:
+    """Take the arguments that this car does not have, and why."""
+    reasons = {}
+    for name, table in argument_tables.items():
+        if "unavailable" in table:
+            reasons[name] = table.take("unavailable", str)
+            table.finish()
+    return reasons
+
+
+def _take_follow_up(
+    table: Table, message: Message, arguments: dict[str, Argument], car: Car
+) -> FollowUp | None:
+    """Take what is sent after the frames of a command that has a certain argument."""
+    if "follow_up" not in table:
+        return None
+    follow_up = table.take_table("follow_up")
+    name = follow_up.take("argument", str)
+    equals = follow_up.take_any("equals")
+    after_ms = follow_up.take_positive("after_ms")
+    values = take_values(follow_up, message, car)
+    follow_up.finish()
+    if name not in arguments:
+        raise follow_up.error(f"no argument {name}", "argument")
+    if not _accepts(arguments[name], equals):
+        raise follow_up.error(f"{name} is never {equals!r}", "equals")
+    if not values:
+        raise follow_up.error("it asks for nothing: it needs signals", "after_ms")
+    return FollowUp(name, equals, after_ms, values)

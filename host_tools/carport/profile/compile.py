@@ -7,31 +7,37 @@
     filters       for each bus [[id, mask, flags], ...] for machine.CAN.set_filters: what is read
     received      [message, ...]; see gateway.can.received_message
     transmitted   [message, ...]; see gateway.can.transmitter; `transmit` is an index into it
+    payloads      [[received message, multiplexor's value or None], ...]
+    meanings      [meaning, ...]; each once
     leaves        [leaf, ...] in the order of their paths; see gateway.vehicle.state
-    wake          None or {"transmit", "values": {signal: raw}, "period_ms", "timeout_ms"}
+    wake          None or {"frames": [[after_ms, transmit, {place: raw}], ...], "period_ms",
+                  "timeout_ms", "stays": whether they go on until the command has ended}
     interlocks    {name: {"silent_allows": bool, "all": [condition, ...]}}
     commands      {name: {
-                      "resource", "transmit", "values": {signal: raw}, "interlocks": [name, ...],
+                      "resource", "transmit", "values": {place: raw}, "interlocks": [name, ...],
                       "always_allowed": {argument: value}, "limit": [argument, after_s] or None,
+                      "follow_up": [argument, value, after_ms, {place: raw}] or None,
                       "period_ms", "count", "deadline_ms", "confirm_ms", "lifetime_ms",
                       "confirm": [condition, ...],
+                      "unavailable": {argument: reason}, or the reason why there is no command,
                       "arguments": {argument: {
-                          "signal", "leaf", "values": [[value, raw], ...] or None,
-                          "minimum", "maximum", "step", "scale", "offset"}}}}
+                          "place", "leaf", and "values": [[value, raw], ...]
+                          or "minimum", "maximum", "step", "scale", "offset"}}}}
 
 A condition is [leaf, "equals" or "above" or "below", value]. The rows are
 
-    received      [bus, id, is extended, length, timeout_ms, checksum, counter, counter's maximum,
-                   multiplexor's pieces or None]
-    transmitted   [bus, id, is extended, idle payload, checksum, counter, counter's maximum,
-                   {signal: [pieces, lowest raw, highest raw]}]
-    leaf          [path, unit or None, received message, multiplexor's value or None, pieces,
-                   sign bit or 0, meaning]
+    received      [bus, id, is extended, length, timeout_ms, protection, counter's place or None,
+                   counter's maximum, multiplexor's place or None]
+    transmitted   [bus, id, is extended, idle payload, protection, counter's place or None,
+                   counter's maximum]
+    leaf          [path, payload, place, meaning]
 
-with the checksum's byte or -1 and the counter's pieces or None (pieces: see gateway.can.signal).
-The meaning is None for a bool of one bit, {raw: value} for a mapping, and for a number
+with places as gateway.can.signal has them, and a protection as gateway.can.protection has it, or
+None. A meaning is the unit or None, and then
 
-    [lowest raw, highest raw, [raw, ...] that are no numbers, numerator, offset, denominator]
+    nothing more                                for a bool of one bit
+    {raw: value}, what any other means or None  for a mapping
+    lowest raw, highest raw, [raw, ...] that are no numbers or None, numerator, offset, denominator
     value = (raw * numerator + offset) / denominator, undivided and an int if that is 0
 """
 
@@ -39,12 +45,21 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from cantools.database.can import Signal
-
 from carport.profile import signals
 from carport.profile.commands import idle_raw
 from carport.profile.load import load
-from carport.profile.model import Argument, Command, Condition, Leaf, Message, Profile
+from carport.profile.model import (
+    Argument,
+    Command,
+    Condition,
+    FollowUp,
+    Leaf,
+    Message,
+    Profile,
+    Protection,
+    Unavailable,
+    Wake,
+)
 from gateway.can.signal import put_raw
 
 FLAG_EXT_ID = 2  # machine.CAN's
@@ -58,27 +73,37 @@ def compile_profile(folder: Path) -> dict[str, Any]:
     Raises:
         ProfileError: something in it is wrong.
     """
-    profile = load(folder)
+    return compiled(load(folder))
+
+
+def compiled(profile: Profile) -> dict[str, Any]:
+    """Return a checked profile as the gateway reads it."""
     received, transmitted = profile.received, profile.transmitted
     leaves = {leaf.path: index for index, leaf in enumerate(profile.leaves)}
-    wake = profile.wake
+    payloads: list[list[Any]] = []
+    meanings: list[list[Any]] = []
+    rows = [
+        [
+            leaf.path,
+            _index_of(_payload(leaf, received), payloads),
+            signals.place(leaf.signal),
+            _index_of(_meaning(leaf), meanings),
+        ]
+        for leaf in profile.leaves
+    ]
     return {
         "name": profile.name,
         "title": profile.title,
         "version": profile.version,
-        "hash": fingerprint(folder),
+        "hash": fingerprint(profile),
         "buses": [[bus.name, bus.bitrate] for bus in profile.buses],
         "filters": _filters(profile),
         "received": [_received(message, profile) for message in received],
         "transmitted": [_transmitted(message, profile) for message in transmitted],
-        "leaves": [_leaf(leaf, received) for leaf in profile.leaves],
-        "wake": wake
-        and {
-            "transmit": transmitted.index(wake.message),
-            "values": wake.values,
-            "period_ms": wake.period_ms,
-            "timeout_ms": wake.timeout_ms,
-        },
+        "payloads": payloads,
+        "meanings": meanings,
+        "leaves": rows,
+        "wake": profile.wake and _wake(profile.wake, transmitted),
         "interlocks": {
             name: {
                 "silent_allows": interlock.silent_allows,
@@ -87,21 +112,31 @@ def compile_profile(folder: Path) -> dict[str, Any]:
             for name, interlock in profile.interlocks.items()
         },
         "commands": {
-            name: _command(command, transmitted, leaves)
+            name: _unavailable(command)
+            if isinstance(command, Unavailable)
+            else _command(command, transmitted, leaves)
             for name, command in profile.commands.items()
         },
     }
 
 
-def fingerprint(folder: Path) -> str:
+def fingerprint(profile: Profile) -> str:
     """Return 16 hexadecimal digits that change with any file of a profile, or of this compiler."""
     digest = hashlib.sha256()
-    for root, pattern in ((folder, "*.*"), (Path(__file__).parent, "*.py")):
-        for file in sorted(filter(Path.is_file, root.glob(pattern))):
-            content = file.read_bytes()
-            digest.update(f"{file.name} {len(content)}\n".encode())
-            digest.update(content)
+    for file in (*profile.files, *sorted(Path(__file__).parent.glob("*.py"))):
+        content = file.read_bytes()
+        digest.update(f"{file.name} {len(content)}\n".encode())
+        digest.update(content)
     return digest.hexdigest()[:16]
+
+
+def _index_of(row: list[Any], rows: list[list[Any]]) -> int:
+    """Return where an equal row is, of the same types; it is appended if there is none."""
+    for index, known in enumerate(rows):
+        if repr(known) == repr(row):
+            return index
+    rows.append(row)
+    return len(rows) - 1
 
 
 def _filters(profile: Profile) -> list[list[list[int]]]:
@@ -121,64 +156,79 @@ def _received(message: Message, profile: Profile) -> list[Any]:
         message.definition.is_extended_frame,
         message.definition.length,
         profile.timeouts_ms[message.name],
-        *_protection(message, profile),
-        signals.pieces(multiplexors[0]) if multiplexors else None,
+        *_protection(profile.protections.get(message.name)),
+        signals.place(multiplexors[0]) if multiplexors else None,
     ]
 
 
-def _protection(message: Message, profile: Profile) -> tuple[int, bytes | None, int]:
-    """Return (checksum's byte or -1, counter's pieces or None, counter's maximum)."""
-    if profile.protection is None:
-        return -1, None, 0
-    checksum = message.signal(profile.protection.checksum)
-    counter = message.signal(profile.protection.counter)
-    return (
-        signals.pieces(checksum)[0] if checksum else -1,
-        signals.pieces(counter) if counter else None,
-        signals.raw_limits(counter)[1] if counter else 0,
-    )
+def _protection(protection: Protection | None) -> tuple[list[Any] | None, int | None, int]:
+    """Return (protection's row or None, counter's place or None, counter's maximum)."""
+    if protection is None:
+        return None, None, 0
+    checksum, counter = protection.checksum, protection.counter
+    row = [protection.kind, checksum.start // 8, protection.data_ids] if checksum else None
+    if counter is None:
+        return row, None, 0
+    return row, signals.place(counter), signals.raw_limits(counter)[1]
 
 
 def _transmitted(message: Message, profile: Profile) -> list[Any]:
     idle = bytearray(message.definition.length)
-    settable = {}
     for signal in message.definition.signals:
-        put_raw(idle, signals.pieces(signal), idle_raw(signal) or 0)
-        if profile.protection is None or signal.name not in profile.protection.names:
-            settable[signal.name] = [signals.pieces(signal), *signals.bit_limits(signal)]
+        put_raw(idle, signals.place(signal), idle_raw(signal) or 0)
     return [
         message.bus,
         message.definition.frame_id,
         message.definition.is_extended_frame,
         bytes(idle),
-        *_protection(message, profile),
-        settable,
+        *_protection(profile.protections.get(message.name)),
     ]
 
 
-def _leaf(leaf: Leaf, received: list[Message]) -> list[Any]:
-    signal = leaf.signal
-    return [
-        leaf.path,
-        leaf.unit,
-        received.index(leaf.message),
-        signal.multiplexer_ids[0] if signal.multiplexer_ids else None,
-        signals.pieces(signal),
-        1 << signal.length - 1 if signal.is_signed else 0,
-        _meaning(leaf, signal),
-    ]
+def _payload(leaf: Leaf, received: list[Message]) -> list[Any]:
+    multiplexed = leaf.signal.multiplexer_ids
+    return [received.index(leaf.message), multiplexed[0] if multiplexed else None]
 
 
-def _meaning(leaf: Leaf, signal: Signal) -> dict[int, Any] | list[Any] | None:
+def _meaning(leaf: Leaf) -> list[Any]:
     if leaf.mapping is not None:
-        return dict(leaf.mapping)
+        return [leaf.unit, dict(leaf.mapping), leaf.default]
     if leaf.datatype == "boolean":
-        return None
-    lowest, highest = signals.raw_limits(signal)
-    named = [raw for raw in sorted(signals.names(signal)) if lowest <= raw <= highest]
-    numerator, offset, denominator = signals.fraction(signal)
+        return [leaf.unit]
+    lowest, highest = signals.raw_limits(leaf.signal)
+    named = [raw for raw in sorted(signals.names(leaf.signal)) if lowest <= raw <= highest]
+    numerator, offset, denominator = leaf.scale.whole()
     is_whole = leaf.datatype.startswith(_INTEGER_TYPES)
-    return [lowest, highest, named, numerator, offset, 0 if is_whole else denominator]
+    return [
+        leaf.unit,
+        lowest,
+        highest,
+        named or None,
+        numerator,
+        offset,
+        0 if is_whole else denominator,
+    ]
+
+
+def _placed(values: dict[str, int], message: Message) -> dict[int, int]:
+    """Return the raw values by place, for those by the names of signals."""
+    return {
+        signals.place(signal): values[signal.name]
+        for signal in message.definition.signals
+        if signal.name in values
+    }
+
+
+def _wake(wake: Wake, transmitted: list[Message]) -> dict[str, Any]:
+    return {
+        "frames": [
+            [one.after_ms, transmitted.index(one.message), _placed(one.values, one.message)]
+            for one in wake.frames
+        ],
+        "period_ms": wake.period_ms,
+        "timeout_ms": wake.timeout_ms,
+        "stays": wake.stays,
+    }
 
 
 def _conditions(conditions: tuple[Condition, ...], leaves: dict[str, int]) -> list[list[Any]]:
@@ -191,28 +241,59 @@ def _command(
     return {
         "resource": command.resource,
         "transmit": transmitted.index(command.message),
-        "values": command.values,
+        "values": _placed(command.values, command.message),
         "interlocks": list(command.interlocks),
         "always_allowed": command.always_allowed,
         "limit": list(command.limit) if command.limit else None,
+        "follow_up": command.follow_up and _follow_up(command.follow_up, command.message),
         "period_ms": command.period_ms,
         "count": command.count,
         "deadline_ms": command.deadline_ms,
         "confirm_ms": command.confirm_ms,
         "lifetime_ms": command.lifetime_ms,
         "confirm": _conditions(command.confirm, leaves),
+        "unavailable": command.unavailable,
         "arguments": {
             name: _argument(argument, leaves) for name, argument in command.arguments.items()
         },
     }
 
 
-def _argument(argument: Argument, leaves: dict[str, int]) -> dict[str, Any]:
-    values = argument.values
+def _follow_up(follow_up: FollowUp, message: Message) -> list[Any]:
+    values = _placed(follow_up.values, message)
+    return [follow_up.argument, follow_up.equals, follow_up.after_ms, values]
+
+
+def _unavailable(command: Unavailable) -> dict[str, Any]:
+    """Return a command that is refused before anything else of it is looked at."""
     return {
-        "signal": argument.signal.name,
+        "resource": command.resource,
+        "transmit": None,
+        "values": {},
+        "interlocks": [],
+        "always_allowed": {},
+        "limit": None,
+        "follow_up": None,
+        "period_ms": 1,
+        "count": 0,
+        "deadline_ms": 1,
+        "confirm_ms": 1,
+        "lifetime_ms": 1,
+        "confirm": [],
+        "unavailable": command.reason,
+        "arguments": {},
+    }
+
+
+def _argument(argument: Argument, leaves: dict[str, int]) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "place": signals.place(argument.signal),
         "leaf": leaves[argument.path],
-        "values": None if values is None else [list(pair) for pair in values],
+    }
+    if argument.values is not None:
+        return {**row, "values": [list(pair) for pair in argument.values]}
+    return {
+        **row,
         "minimum": argument.minimum,
         "maximum": argument.maximum,
         "step": argument.step,

@@ -10,6 +10,10 @@ from cantools.database.errors import Error
 from carport.profile import signals
 from carport.profile.model import Message, Protection
 from carport.profile.source import ProfileError, Source
+from gateway.can.protection import E2E_2, E2E_5
+
+# Where the checksum and the counter are: 8 and 4 bits, or 16 and 8.
+_E2E_PLACES = {E2E_2: (8, 4 | 1 << 10), E2E_5: (16, 8 | 2 << 10)}
 
 
 def read_messages(file: Path, bus: int) -> dict[str, Message]:
@@ -56,11 +60,15 @@ def check_message(message: Message, protection: Protection | None) -> None:
         raise message.source.error(f"{message.name} is longer than a CAN frame", message.name)
     if protection is None:
         return
-    checksum = message.signal(protection.checksum)
-    if checksum and (checksum.length != 8 or len(signals.pieces(checksum)) != 4):
+    checksum, counter = protection.checksum, protection.counter
+    if protection.kind in _E2E_PLACES:
+        for signal, wanted in zip((checksum, counter), _E2E_PLACES[protection.kind], strict=True):
+            assert signal is not None
+            if signals.place(signal) != wanted:
+                raise signal_error(message, signal, "is not where its E2E profile has it")
+    elif checksum and (checksum.length != 8 or not signals.is_within_byte(checksum)):
         raise signal_error(message, checksum, "is a checksum, but not one byte")
-    counter = message.signal(protection.counter)
-    if counter and (counter.is_signed or len(signals.pieces(counter)) != 4):
+    if counter and (counter.is_signed or not signals.is_within_byte(counter)):
         raise signal_error(message, counter, "is a counter, but not within one byte")
     if counter and (signals.raw_limits(counter)[0] != 0 or signals.raw_limits(counter)[1] < 1):
         raise signal_error(message, counter, "is a counter, but does not count from 0 up")

@@ -5,14 +5,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from carport.profile.commands import Car, read_command, read_wake
+from carport.profile.commands import Car, read_command
 from carport.profile.conditions import read_interlocks
 from carport.profile.dbc import check_message, read_messages
-from carport.profile.model import Bus, Leaf, Message, Profile, Protection
+from carport.profile.model import Bus, Leaf, Message, Profile
+from carport.profile.protections import read_protections
 from carport.profile.source import ProfileError, Source, Table
 from carport.profile.vss import read_leaves
-
-ALGORITHM = "crc8-j1850-id"
+from carport.profile.wake import read_wake
 
 _BITRATES = (125_000, 250_000, 500_000, 1_000_000)
 
@@ -20,50 +20,89 @@ _BITRATES = (125_000, 250_000, 500_000, 1_000_000)
 def load(folder: Path) -> Profile:
     """Return the profile in a folder.
 
+    What profile.toml does not have is taken from the file it names as its base, if any.
+
     Raises:
         ProfileError: something in it is wrong; the first thing found is told.
     """
     source = Source(folder / "profile.toml")
     table = Table(source, _parse(source))
+    tables = [table, *_read_base(table, folder)]
+
+    def holder(key: str) -> Table:
+        return next((one for one in tables if key in one), table)
+
     name = table.take("name", str)
     if name != folder.resolve().name:
         raise table.error(f"{name} is in the folder {folder.resolve().name}", "name")
     title = table.take("title", str)
     version = table.take_positive("version")
-    buses, messages = _read_buses(table, folder)
-    protection = _read_protection(table, messages)
-    tables = table.take_named("commands", "commands")
+    sources = holder("sources").take_list("sources", str, [])
+    tried = holder("tried").take("tried", str, "nobody yet")
+    buses, messages = _read_buses(holder("buses"), folder)
+    protections = read_protections(holder("protection"), messages)
+    command_tables = holder("commands").take_named("commands", "commands")
     arguments = {
         command: one.take_named("arguments", f"commands.{command}.arguments")
-        for command, one in tables.items()
+        for command, one in command_tables.items()
     }
-    wake_table = table.take_table("wake", "[wake]") if "wake" in table else None
-    senders = [*tables.values(), *([wake_table] if wake_table else [])]
-    sent = {str(sender.peek("message")) for sender in senders}
-    leaves = read_leaves(folder / table.take("vss", str), messages, sent)
+    wake_table = holder("wake").take_table("wake", "[wake]") if _has(tables, "wake") else None
+    senders = [one.peek("message") for one in command_tables.values()]
+    frames = wake_table.peek("frames") if wake_table else None
+    for frame in frames if isinstance(frames, list) else []:
+        senders.append(frame.get("message") if isinstance(frame, dict) else None)
+    mappings = [folder / one for one in _take_files(holder("vss"), "vss")]
+    leaves = read_leaves(mappings, messages, {str(sender) for sender in senders})
     by_path = {leaf.path: leaf for leaf in leaves}
-    timeouts_ms = _read_timeouts(table, messages, leaves)
-    interlocks = read_interlocks(table.take_named("interlocks", "interlocks"), by_path)
-    table.finish()
-    car = Car(messages, by_path, protection, interlocks)
+    timeouts_ms = _read_timeouts(holder("timeouts"), messages, leaves)
+    interlock_tables = holder("interlocks").take_named("interlocks", "interlocks")
+    interlocks = read_interlocks(interlock_tables, by_path)
+    for one in tables:
+        one.finish()
+    car = Car(messages, by_path, protections, interlocks)
     wake = read_wake(wake_table, car) if wake_table else None
-    commands = {one: read_command(tables[one], arguments[one], car) for one in tables}
+    commands = {one: read_command(command_tables[one], arguments[one], car) for one in arguments}
+    files = [one.source.file for one in tables] + mappings
+    files += [message.source.file for message in messages.values()]
     profile = Profile(
         folder,
+        tuple(dict.fromkeys(files)),
         name,
         title,
         version,
+        tuple(sources),
+        tried,
         buses,
         leaves,
         timeouts_ms,
-        protection,
+        protections,
         wake,
         interlocks,
         commands,
     )
     for message in (*profile.received, *profile.transmitted):
-        check_message(message, protection)
+        check_message(message, protections.get(message.name))
     return profile
+
+
+def _read_base(table: Table, folder: Path) -> list[Table]:
+    """Return the table of the base without what this one has itself; nothing if it has no base."""
+    if "base" not in table:
+        return []
+    source = Source(folder / table.take("base", str))
+    data = _parse(source)
+    return [Table(source, {key: value for key, value in data.items() if key not in table})]
+
+
+def _has(tables: list[Table], key: str) -> bool:
+    return any(key in table for table in tables)
+
+
+def _take_files(table: Table, key: str) -> list[str]:
+    """Take the name of a file, or a list of them."""
+    if isinstance(table.peek(key), list):
+        return table.take_list(key, str)
+    return [table.take(key, str)]
 
 
 def _parse(source: Source) -> dict[str, Any]:
@@ -83,17 +122,14 @@ def _read_buses(table: Table, folder: Path) -> tuple[tuple[Bus, ...], dict[str, 
         bus = table.child(data, *["[[buses]]"] * (index + 1))
         name = bus.take("name", str)
         bitrate = bus.take("bitrate", int)
-        file = folder / bus.take("dbc", str)
+        files = [folder / one for one in _take_files(bus, "dbc")]
         bus.finish()
         if name in [other.name for other in buses]:
             raise bus.error(f"bus {name} is there twice", "name")
         if bitrate not in _BITRATES:
             raise bus.error(f"no bitrate {bitrate}", "bitrate")
-        for message in read_messages(file, index).values():
-            if message.name in messages:
-                other = messages[message.name].source.file.name
-                text = f"{message.name} is in {other} too"
-                raise message.source.error(text, message.name)
+        for message in [one for file in files for one in read_messages(file, index).values()]:
+            _check_new(message, messages)
             messages[message.name] = message
         buses.append(Bus(name, bitrate))
     if not buses:
@@ -101,20 +137,20 @@ def _read_buses(table: Table, folder: Path) -> tuple[tuple[Bus, ...], dict[str, 
     return tuple(buses), messages
 
 
-def _read_protection(table: Table, messages: dict[str, Message]) -> Protection | None:
-    """Return how the frames that have a checksum and a counter are protected."""
-    if "protection" not in table:
-        return None
-    protection = table.take_table("protection", "[protection]")
-    algorithm = protection.take("algorithm", str)
-    names = Protection(protection.take("checksum", str), protection.take("counter", str))
-    protection.finish()
-    if algorithm != ALGORITHM:
-        raise protection.error(f"no algorithm {algorithm}: use {ALGORITHM}", "algorithm")
-    for key, name in (("checksum", names.checksum), ("counter", names.counter)):
-        if not any(message.signal(name) for message in messages.values()):
-            raise protection.error(f"no message has a signal {name}", key)
-    return names
+def _check_new(message: Message, messages: dict[str, Message]) -> None:
+    """Check that no message of another file has the name, or on the same bus the id, of this."""
+    for other in messages.values():
+        definition = message.definition
+        known = other.definition
+        text = f"is in {other.source.file.name} too"
+        if message.name == other.name:
+            raise message.source.error(f"{message.name} {text}", message.name)
+        if (message.bus, definition.frame_id, definition.is_extended_frame) == (
+            other.bus,
+            known.frame_id,
+            known.is_extended_frame,
+        ):
+            raise message.source.error(f"the id of {message.name} {text}", message.name)
 
 
 def _read_timeouts(

@@ -7,6 +7,7 @@ from cantools.database.can import Message as Definition
 from cantools.database.can import Signal
 
 from carport.profile import signals
+from carport.profile.signals import Scale
 from carport.profile.source import Source
 
 Value = bool | int | float | str
@@ -40,14 +41,20 @@ class Message:
 
 @dataclass(frozen=True)
 class Leaf:
-    """A VSS path and the signal that tells its value; mapping: {raw: value}, None for a number."""
+    """A VSS path and the signal that tells its value.
+
+    scale: what its numbers mean, in the path's unit. mapping: {raw: value}, None for a number;
+    default: what every other raw value means, None if that is not known.
+    """
 
     path: str
     datatype: str
     unit: str | None
     message: Message
     signal: Signal
+    scale: Scale
     mapping: dict[int, Value] | None
+    default: Value | None
 
     def check_can_equal(self, value: Value) -> None:
         """Check that the leaf can ever show this value.
@@ -56,13 +63,13 @@ class Leaf:
             ValueError: it cannot.
         """
         if self.mapping is not None:
-            shown: list[Value] = list(self.mapping.values())
+            shown: list[Value | None] = [*self.mapping.values(), self.default]
         elif self.datatype == "boolean":
             shown = [False, True]
         elif type(value) is bool or isinstance(value, str):
             raise ValueError(f"{self.path} is a number, not {value!r}")
         else:
-            signals.to_raw(self.signal, value)
+            self.scale.to_raw(value)
             return
         if not any(type(one) is type(value) and one == value for one in shown):
             raise ValueError(f"{self.path} is never {value!r}")
@@ -77,7 +84,7 @@ class Leaf:
             raise ValueError(f"{value!r} is not a number")
         if self.mapping is not None or self.datatype == "boolean":
             raise ValueError(f"{self.path} has no range")
-        low, high = signals.limits(self.signal)
+        low, high = self.scale.limits()
         if not low < signals.exact(value) < high:
             raise ValueError(
                 f"{value} is not within {self.path}'s {float(low):g} to {float(high):g}"
@@ -86,15 +93,17 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Protection:
-    """The names of the signals that carry a frame's checksum and its alive counter."""
+    """What protects a message: one of gateway.can.protection, and the signals that carry it."""
 
-    checksum: str
-    counter: str
+    kind: int
+    checksum: Signal | None
+    counter: Signal | None
+    data_ids: bytes
 
     @property
-    def names(self) -> tuple[str, str]:
-        """Both."""
-        return self.checksum, self.counter
+    def names(self) -> set[str]:
+        """The signals that the gateway fills in by itself."""
+        return {signal.name for signal in (self.checksum, self.counter) if signal}
 
 
 @dataclass(frozen=True)
@@ -115,13 +124,25 @@ class Interlock:
 
 
 @dataclass(frozen=True)
-class Wake:
-    """How to wake the bus and keep it awake."""
+class WakeFrame:
+    """A frame of a wake-up, sent so long after its begin."""
 
+    after_ms: int
     message: Message
     values: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Wake:
+    """How to wake the bus: frames, sent again each period until it is awake.
+
+    stays: whether they go on until the command has ended.
+    """
+
+    frames: tuple[WakeFrame, ...]
     period_ms: int
     timeout_ms: int
+    stays: bool
 
 
 @dataclass(frozen=True)
@@ -137,8 +158,21 @@ class Argument:
 
 
 @dataclass(frozen=True)
+class FollowUp:
+    """What is sent once, so long after the last frame of a command with this argument."""
+
+    argument: str
+    equals: Value
+    after_ms: int
+    values: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Command:
-    """What may be asked of the car, how, under which interlocks, and what confirms it."""
+    """What may be asked of the car, how, under which interlocks, and what confirms it.
+
+    unavailable: {argument: why this car cannot do it}.
+    """
 
     resource: str
     message: Message
@@ -153,26 +187,41 @@ class Command:
     lifetime_ms: int
     confirm: tuple[Condition, ...]
     arguments: dict[str, Argument]
+    unavailable: dict[str, str]
+    follow_up: FollowUp | None
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """A command that this car cannot be given, and why."""
+
+    resource: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class Profile:
     """A car as data, all of it checked.
 
-    leaves: sorted by path. timeouts_ms: of each message that is received.
+    files: all that it was read from. leaves: sorted by path. timeouts_ms: of each message that is
+    received. protections: of each message that has one. sources: where its facts come from;
+    tried: by whom, on a real car.
     """
 
     folder: Path
+    files: tuple[Path, ...]
     name: str
     title: str
     version: int
+    sources: tuple[str, ...]
+    tried: str
     buses: tuple[Bus, ...]
     leaves: tuple[Leaf, ...]
     timeouts_ms: dict[str, int]
-    protection: Protection | None
+    protections: dict[str, Protection]
     wake: Wake | None
     interlocks: dict[str, Interlock]
-    commands: dict[str, Command]
+    commands: dict[str, Command | Unavailable]
 
     @property
     def received(self) -> list[Message]:
@@ -182,8 +231,9 @@ class Profile:
     @property
     def transmitted(self) -> list[Message]:
         """The messages that the gateway sends, in the order of bus and id."""
-        sent = {command.message for command in self.commands.values()}
-        return _sorted(sent | ({self.wake.message} if self.wake else set()))
+        sent = {one.message for one in self.commands.values() if isinstance(one, Command)}
+        sent.update(frame.message for frame in (self.wake.frames if self.wake else ()))
+        return _sorted(sent)
 
 
 def _sorted(messages: set[Message]) -> list[Message]:

@@ -4,6 +4,7 @@ A signal's value is `raw * scale + offset`; as the DBC writes both in decimal, e
 rational, and 21.3 in a profile is 21.3 in the car.
 """
 
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, lcm
 
@@ -40,12 +41,6 @@ def raw_limits(signal: Signal) -> tuple[int, int]:
     return lowest, highest
 
 
-def limits(signal: Signal) -> tuple[Fraction, Fraction]:
-    """Return the lowest and highest value of the signal."""
-    ends = [raw * exact(signal.scale) + exact(signal.offset) for raw in raw_limits(signal)]
-    return min(ends), max(ends)
-
-
 def names(signal: Signal) -> dict[int, str]:
     """Return what the DBC calls the signal's raw values."""
     return {raw: str(name) for raw, name in (signal.choices or {}).items()}
@@ -72,56 +67,80 @@ def raw_value(signal: Signal, value: object) -> int:
     if isinstance(value, str):
         return named_raw(signal, value)
     if type(value) is int or type(value) is float:
-        return to_raw(signal, value)
+        return scale(signal).to_raw(value)
     raise ValueError(f"{value!r} is neither a name nor a number")
 
 
-def to_raw(signal: Signal, number: Number) -> int:
-    """Return the raw value of a number.
+@dataclass(frozen=True)
+class Scale:
+    """What the numbers of a signal mean: value = raw * factor + offset, both exact."""
 
-    Raises:
-        ValueError: it is outside the signal's range, between its steps, or has a name in the DBC.
-    """
-    raw = (exact(number) - exact(signal.offset)) / exact(signal.scale)
-    lowest, highest = raw_limits(signal)
-    if not lowest <= raw <= highest:
-        low, high = limits(signal)
-        raise ValueError(f"{number} is outside {signal.name}'s {float(low):g} to {float(high):g}")
-    if raw.denominator != 1:
-        raise ValueError(f"{number} is between the steps of {signal.name}")
-    if int(raw) in names(signal):
-        raise ValueError(f"{number} is called {names(signal)[int(raw)]!r} in {signal.name}")
-    return int(raw)
+    signal: Signal
+    factor: Fraction
+    offset: Fraction
+
+    def then(self, factor: Fraction, offset: Fraction) -> "Scale":
+        """Return the scale of value * factor + offset."""
+        return Scale(self.signal, self.factor * factor, self.offset * factor + offset)
+
+    def value(self, raw: int) -> Fraction:
+        """Return the value of a raw value."""
+        return raw * self.factor + self.offset
+
+    def limits(self) -> tuple[Fraction, Fraction]:
+        """Return the lowest and highest value."""
+        ends = [self.value(raw) for raw in raw_limits(self.signal)]
+        return min(ends), max(ends)
+
+    def to_raw(self, number: Number) -> int:
+        """Return the raw value of a number.
+
+        Raises:
+            ValueError: it is outside the range, between the steps, or has a name in the DBC.
+        """
+        signal = self.signal
+        raw = (exact(number) - self.offset) / self.factor
+        lowest, highest = raw_limits(signal)
+        if not lowest <= raw <= highest:
+            low, high = self.limits()
+            text = f"{number} is outside {signal.name}'s {float(low):g} to {float(high):g}"
+            raise ValueError(text)
+        if raw.denominator != 1:
+            raise ValueError(f"{number} is between the steps of {signal.name}")
+        if int(raw) in names(signal):
+            raise ValueError(f"{number} is called {names(signal)[int(raw)]!r} in {signal.name}")
+        return int(raw)
+
+    def whole(self) -> tuple[int, int, int]:
+        """Return whole n, o, d with value = (raw * n + o) / d.
+
+        Raises:
+            ValueError: they are too large to be exact.
+        """
+        denominator = lcm(self.factor.denominator, self.offset.denominator)
+        found = int(self.factor * denominator), int(self.offset * denominator), denominator
+        if max(map(abs, found)) >= _MAX_EXACT:
+            raise ValueError(f"{self.signal.name}'s scale or offset has too many digits")
+        return found
 
 
-def fraction(signal: Signal) -> tuple[int, int, int]:
-    """Return whole n, o, d with value = (raw * n + o) / d.
-
-    Raises:
-        ValueError: they are too large to be exact.
-    """
-    scale, offset = exact(signal.scale), exact(signal.offset)
-    denominator = lcm(scale.denominator, offset.denominator)
-    whole = int(scale * denominator), int(offset * denominator), denominator
-    if max(map(abs, whole)) >= _MAX_EXACT:
-        raise ValueError(f"{signal.name}'s scale or offset has too many digits")
-    return whole
+def scale(signal: Signal) -> Scale:
+    """Return the scale that the DBC states."""
+    return Scale(signal, exact(signal.scale), exact(signal.offset))
 
 
-def pieces(signal: Signal) -> bytes:
+def place(signal: Signal) -> int:
     """Return where the signal's bits are, as gateway.can.signal reads it."""
-    if signal.byte_order == "little_endian":
-        places = [signal.start + i for i in range(signal.length)]
-    else:  # start is the highest bit; from there down to 0, and on at bit 7 of the next byte
-        places = [signal.start]
-        while len(places) < signal.length:
-            places.append(places[-1] - 1 if places[-1] % 8 else places[-1] + 15)
-        places.reverse()
-    packed = bytearray()
-    left = 0
-    while left < len(places):
-        byte, right = divmod(places[left], 8)
-        bits = min(8 - right, len(places) - left)
-        packed += bytes([byte, right, (1 << bits) - 1, left])
-        left += bits
-    return bytes(packed)
+    lowest = signal.start
+    is_motorola = signal.byte_order == "big_endian"
+    if is_motorola:  # start is the highest bit; from there down to 0, and on at bit 7 of the next
+        byte, bit = divmod(signal.start, 8)
+        behind = 7 - bit + signal.length - 1  # bits from the top of that byte to the lowest one
+        lowest = 8 * (byte + behind // 8) + 7 - behind % 8
+    byte, right = divmod(lowest, 8)
+    return signal.length | right << 7 | byte << 10 | is_motorola << 16 | signal.is_signed << 17
+
+
+def is_within_byte(signal: Signal) -> bool:
+    """Tell whether all bits of the signal are in one byte."""
+    return (place(signal) >> 7 & 7) + signal.length <= 8

@@ -67,7 +67,7 @@ class Table:
     """
 
     def __init__(self, source: Source, data: dict[str, Any], *place: str) -> None:
-        self._source = source
+        self.source = source
         self._left = dict(data)
         self._place = place
 
@@ -76,7 +76,7 @@ class Table:
 
     def error(self, text: str, *words: str) -> ProfileError:
         """Return the error that says text about the place that words lead to in this table."""
-        return self._source.error(text, *self._place, *words)
+        return self.source.error(text, *self._place, *words)
 
     def peek(self, key: str) -> object:
         """Return the value of key without taking it; None if there is none."""
@@ -88,7 +88,7 @@ class Table:
 
     def child(self, data: dict[str, Any], *words: str) -> "Table":
         """Return a table inside this one, to which words lead from here."""
-        return Table(self._source, data, *self._place, *words)
+        return Table(self.source, data, *self._place, *words)
 
     def checked(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what function returns.
@@ -143,7 +143,7 @@ class Table:
         header: the line it begins with in the file, if not this table's place and key lead to it.
         """
         data: dict[str, Any] = self.take(key, dict, {})
-        return Table(self._source, data, header) if header else self.child(data, key)
+        return Table(self.source, data, header) if header else self.child(data, key)
 
     def take_named(self, key: str, header: str) -> "dict[str, Table]":
         """Return the tables under key, whose headers in the file are [header.name]."""
@@ -151,7 +151,7 @@ class Table:
         for name, data in self.take(key, dict, {}).items():
             if type(data) is not dict:
                 raise self.error(f"{key}.{name} is not a table", name)
-            tables[name] = Table(self._source, data, f"[{header}.{name}]")
+            tables[name] = Table(self.source, data, f"[{header}.{name}]")
         return tables
 
     def take_list(self, key: str, kind: type[T], default: list[T] = _REQUIRED) -> list[T]:

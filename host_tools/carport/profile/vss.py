@@ -5,7 +5,9 @@
       "dbc2vss": {"signal": "Power", "transform": {"mapping": [{"from": "On", "to": true}]}}
     }
 
-A raw value that the DBC names means nothing as a number: without a mapping it is not known.
+A raw value that the DBC names means nothing as a number: without a mapping it is not known. What
+a mapping does not name is its "default", if it has one, else not known either. A number in
+another unit is transformed with "math": "(x - 32) * 5 / 9", where x is the DBC's value.
 """
 
 import json
@@ -18,7 +20,9 @@ from cantools.database.can import Signal
 from carport.profile import signals
 from carport.profile.dbc import signal_error
 from carport.profile.model import Leaf, Message, Value
+from carport.profile.signals import Scale
 from carport.profile.source import ProfileError, Source, Table
+from carport.profile.transform import read_line as transform_line
 
 _PATH = re.compile(r"Vehicle(\.[A-Z][A-Za-z0-9]*)+")
 _TYPES = ("actuator", "attribute", "sensor")
@@ -29,15 +33,29 @@ _INTEGERS = {
 _DATATYPES = ("boolean", "string", "float", "double", *_INTEGERS)
 
 
-def read_leaves(file: Path, messages: dict[str, Message], sent: set[str]) -> tuple[Leaf, ...]:
-    """Return the leaves of a mapping, sorted by path.
+def read_leaves(
+    files: list[Path], messages: dict[str, Message], sent: set[str]
+) -> tuple[Leaf, ...]:
+    """Return the leaves of mappings, sorted by path.
 
     sent: the names of the messages that the gateway sends itself, which tell nothing.
 
     Raises:
-        ProfileError: the file is not such a mapping, or a signal cannot tell what it says.
+        ProfileError: a file is not such a mapping, two have the same path, or a signal cannot
+            tell what it says.
     """
-    source = Source(file)
+    leaves: dict[str, Leaf] = {}
+    for file in files:
+        source = Source(file)
+        for path, data in _load(source).items():
+            if path in leaves:
+                raise source.error(f"{path} is in another mapping too", path)
+            leaves[path] = _read_leaf(path, data, source, messages, sent)
+    return tuple(leaves[path] for path in sorted(leaves))
+
+
+def _load(source: Source) -> dict[str, Any]:
+    file = source.file
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         for i, (key, _) in enumerate(pairs):
@@ -52,7 +70,7 @@ def read_leaves(file: Path, messages: dict[str, Message], sent: set[str]) -> tup
         raise ProfileError(file, error.lineno, f"is not JSON: {error.msg}") from error
     if type(paths) is not dict or not paths:
         raise ProfileError(file, None, "holds no VSS paths")
-    return tuple(_read_leaf(path, paths[path], source, messages, sent) for path in sorted(paths))
+    return paths
 
 
 def _read_leaf(
@@ -72,16 +90,22 @@ def _read_leaf(
     if datatype not in _DATATYPES:
         raise table.error(f"no datatype {datatype}", "datatype")
     name = link.take("signal", str)
-    has_mapping = "transform" in link
     transform = link.take_table("transform")
     link.finish()
     message, signal = _find(name, link, messages, sent)
-    mapping = None
-    if has_mapping:
-        mapping = _read_mapping(transform, signal, datatype)
+    scale = signals.scale(signal)
+    mapping = default = None
+    if "mapping" in transform:
+        mapping, default = _read_mapping(transform, signal, datatype)
     else:
-        _check_number(table, signal, datatype)
-    return Leaf(path, datatype, unit, message, signal, mapping)
+        if "math" in transform:
+            text = transform.take("math", str)
+            scale = scale.then(*transform.checked(transform_line, text))
+        _check_number(table, scale, datatype)
+    transform.finish()
+    if mapping == {}:
+        raise transform.error("the mapping is empty", "mapping")
+    return Leaf(path, datatype, unit, message, signal, scale, mapping, default)
 
 
 def _find(
@@ -110,7 +134,9 @@ def _find(
     return message, signal
 
 
-def _read_mapping(transform: Table, signal: Signal, datatype: str) -> dict[int, Value]:
+def _read_mapping(
+    transform: Table, signal: Signal, datatype: str
+) -> tuple[dict[int, Value], Value | None]:
     mapping: dict[int, Value] = {}
     for entry in transform.take_list("mapping", dict):
         pair = transform.child(entry, "mapping", str(entry.get("from")))
@@ -122,10 +148,10 @@ def _read_mapping(transform: Table, signal: Signal, datatype: str) -> dict[int, 
         if not _is_of(target, datatype):
             raise pair.error(f"{target!r} is not a {datatype}")
         mapping[raw] = target
-    transform.finish()
-    if not mapping:
-        raise transform.error("the mapping is empty", "mapping")
-    return mapping
+    default = transform.take_any("default", None)
+    if default is not None and not _is_of(default, datatype):
+        raise transform.error(f"{default!r} is not a {datatype}", "default")
+    return mapping, default
 
 
 def _is_of(value: Any, datatype: str) -> bool:
@@ -136,9 +162,9 @@ def _is_of(value: Any, datatype: str) -> bool:
     return type(value) in kinds.get(datatype, (int, float))
 
 
-def _check_number(table: Table, signal: Signal, datatype: str) -> None:
+def _check_number(table: Table, scale: Scale, datatype: str) -> None:
     """Check that a leaf can take its value from the signal without a mapping."""
-    low, high = signals.limits(signal)
+    signal = scale.signal
     lowest, highest = signals.raw_limits(signal)
     if datatype == "string":
         raise table.error(f"a string needs a mapping from {signal.name}", "signal")
@@ -148,8 +174,9 @@ def _check_number(table: Table, signal: Signal, datatype: str) -> None:
         raise table.error(f"no value of {signal.name} lies within its range", "signal")
     if len([raw for raw in signals.names(signal) if lowest <= raw <= highest]) > highest - lowest:
         raise table.error(f"{signal.name} has names only: it needs a mapping", "signal")
-    table.checked(signals.fraction, signal)
+    denominator = table.checked(scale.whole)[2]
     if datatype in _INTEGERS:
         least, most = _INTEGERS[datatype]
-        if signals.fraction(signal)[2] != 1 or low < least or high > most:
+        low, high = scale.limits()
+        if denominator != 1 or low < least or high > most:
             raise table.error(f"{signal.name} does not fit in a {datatype}", "datatype")
