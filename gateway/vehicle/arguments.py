@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+_ROUNDING_STEPS = 0.001  # a tenth is no binary number
+
 
 def translate(
     spec: "dict[str, Any]", arguments: "dict[str, Any]"
@@ -52,9 +54,9 @@ def raw_value(name: str, argument: "dict[str, Any]", value: "Any") -> int:
     if not low <= value <= high:  # which a NaN is not either
         raise CommandError(f"{name} is from {low} to {high}")
     steps = (value - low) / argument["step"]
-    if steps != int(steps):
+    if abs(steps - round(steps)) > _ROUNDING_STEPS:
         raise CommandError("{} goes in steps of {}".format(name, argument["step"]))
-    return int((value - argument["offset"]) / argument["scale"] + 0.5)
+    return round((value - argument["offset"]) / argument["scale"])
 
 
 def unavailable_reason(spec: "dict[str, Any]", arguments: "dict[str, Any]") -> "str | None":

@@ -19,6 +19,7 @@ from gateway.coap.numbers import (
     SERVICE_UNAVAILABLE,
     URI_PATH,
 )
+from gateway.vehicle.arguments import raw_value
 from tests.models.car import Car
 from tests.models.host import Host
 from tests.models.shell import Shell
@@ -125,7 +126,7 @@ def test_observers_of_a_gateway_without_numbers_do_not_fill_the_heap(
 
 
 def test_an_error_text_is_short_whatever_was_asked(shell: Shell, host: Host) -> None:
-    answer = host.request(FETCH, ["signals"], [[None] * 1100])
+    answer = host.request(FETCH, ["signals"], [[None] * 500])
     assert answer.code == BAD_REQUEST
     assert len(answer.payload) < 200
 
@@ -313,3 +314,24 @@ def test_a_full_heap_while_an_observer_is_told_leaves_no_deadline_in_the_past(
     due_ms = shell.gateway.next_timeout()
     assert due_ms is not None
     assert due_ms > shell.now_ms
+
+
+# ---- more of what peers could send ----
+
+
+@pytest.mark.parametrize(
+    ("value", "scale", "offset", "raw"),
+    [(-10, 1, 0, -10), (-9.5, 0.5, 0, -19), (0.3, 0.1, 0, 3), (0.7, 0.1, -1, 17), (-4, 2, 0, -2)],
+)
+def test_a_number_becomes_the_nearest_raw_value(
+    value: float, scale: float, offset: float, raw: int
+) -> None:
+    argument = {
+        "values": None,
+        "minimum": -10,
+        "maximum": 10,
+        "step": scale,
+        "scale": scale,
+        "offset": offset,
+    }
+    assert raw_value("x", argument, value) == raw
