@@ -94,6 +94,9 @@ def _decode(payload: bytes, allowed: "tuple[str, ...]") -> "dict[str, Any]":
     name = fields.get("name", "-")
     if type(name) is not str or not 0 < len(name.encode()) <= MAX_NAME_BYTES:
         raise DecodeError("name is 1 to 32 bytes of text")
+    for character in name:
+        if character < " " or "\x7f" <= character < "\xa0":  # logs print it
+            raise DecodeError("name has a control character")
     role = fields.get("role", "viewer")
     if type(role) is not str or role not in ROLES:
         raise DecodeError("role is owner, driver or viewer")

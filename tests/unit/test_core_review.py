@@ -319,6 +319,14 @@ def test_a_full_heap_while_an_observer_is_told_leaves_no_deadline_in_the_past(
 # ---- more of what peers could send ----
 
 
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "a\x7f", "\x9b2J", "\0"])
+def test_a_name_that_would_steer_a_terminal_is_refused(
+    shell: Shell, host: Host, name: str
+) -> None:
+    fields = {"random": bytes(32), "name": name, "role": "viewer"}
+    assert host.request(POST, ["keys"], fields).code == BAD_REQUEST
+
+
 @pytest.mark.parametrize(
     ("value", "scale", "offset", "raw"),
     [(-10, 1, 0, -10), (-9.5, 0.5, 0, -19), (0.3, 0.1, 0, 3), (0.7, 0.1, -1, 17), (-4, 2, 0, -2)],
