@@ -41,6 +41,7 @@ ROLES = {"viewer": VIEWER, "driver": DRIVER, "owner": OWNER}
 
 RANDOM_BYTES = 32
 MAX_CONTEXTS = 24
+MAX_CONTEXTS_EACH = 8
 MAX_NAME_BYTES = 32
 BOARD_ID = b"\x00"
 
@@ -166,9 +167,12 @@ class Keys:
     def enrol(self, principal: Principal, host_random: bytes) -> "tuple[Key, bytes, int] | None":
         """Return a further key of a principal, the board's random bytes and the change's number.
 
-        None when there are as many keys as the gateway keeps.
+        None when there are as many keys as the gateway keeps, or, unless it is an owner, as many as
+        one principal may have.
         """
-        if len(self._by_kid) >= MAX_CONTEXTS:
+        own = [key for key in self._by_kid.values() if key.principal is principal]
+        is_full = principal.role < OWNER and len(own) >= MAX_CONTEXTS_EACH
+        if is_full or len(self._by_kid) >= MAX_CONTEXTS:
             return None
         board_random = self._random(RANDOM_BYTES)
         secret = master_secret(host_random, board_random, b"carport enrol")

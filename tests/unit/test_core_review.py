@@ -1,5 +1,6 @@
 """What a hostile peer, a full heap, a failing flash or a lost interrupt might do to the core."""
 
+import os
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from gateway.coap.message import Message
 from gateway.coap.numbers import (
     BAD_REQUEST,
     CHANGED,
+    CONTENT,
     ECHO,
     FETCH,
     GATEWAY_TIMEOUT,
@@ -325,6 +327,14 @@ def test_a_name_that_would_steer_a_terminal_is_refused(
 ) -> None:
     fields = {"random": bytes(32), "name": name, "role": "viewer"}
     assert host.request(POST, ["keys"], fields).code == BAD_REQUEST
+
+
+def test_a_viewer_cannot_use_up_all_keys(shell: Shell, host: Host) -> None:
+    viewer = host.enrol(name="dashboard", role="viewer")
+    for _ in range(7):
+        viewer.enrol()
+    assert viewer.request(POST, ["keys"], {"random": os.urandom(32)}).code == SERVICE_UNAVAILABLE
+    assert host.enrol().request(GET, ["lock"]).code == CONTENT
 
 
 @pytest.mark.parametrize(
