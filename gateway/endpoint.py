@@ -153,9 +153,9 @@ class Endpoint:
             if kind == CON:
                 self._reject(message_id, peer)
             return
-        if self._seen.is_known(peer, message_id):
+        if self._seen.is_known(peer, message_id, received.token):
             self.counters["repeated"] += 1
-            answer = self._seen.answer(peer, message_id)
+            answer = self._seen.answer(peer, message_id, received.token)
             if answer is not None:
                 self._out.append((answer, peer))
             return
@@ -196,7 +196,7 @@ class Endpoint:
             if not request.is_acknowledged and now_ms >= request.ack_due_ms:
                 request.is_acknowledged = True
                 acknowledgement = message.encode(Message(ACK, EMPTY, request.message_id))
-                self._seen.remember(request.peer, request.message_id, acknowledgement)
+                self._remember(request, acknowledgement)
                 self._out.append((acknowledgement, request.peer))
         again, given_up = self._retransmitter.due(now_ms)
         for unacknowledged in again:
@@ -269,7 +269,7 @@ class Endpoint:
             return
         counters["requests"] += 1
         request.key = key
-        self._seen.remember(request.peer, request.message_id, None)
+        self._remember(request, None)
         try:
             request.read(code, options, payload)
         except DecodeError as error:
@@ -414,7 +414,7 @@ class Endpoint:
                 data, peer, response.message_id, observer, jitter, request.now_ms
             )
         elif response.type == ACK and (request.key is not None or request.on_cable):
-            self._seen.remember(peer, request.message_id, data)
+            self._remember(request, data)
         if observer is not None:
             observer.message_id = response.message_id
         if request.key is None and response.type == NON:
@@ -425,6 +425,9 @@ class Endpoint:
             self._delayed.sort(key=_due_ms)
         else:
             self._out.append((data, peer))
+
+    def _remember(self, request: Request, answer: "bytes | None") -> None:
+        self._seen.remember(request.peer, request.message_id, request.token, answer)
 
     def _cut(self, request: Request, answer: "Answer") -> "Answer":
         """Return what fits one datagram, and keep the whole for the blocks asked for next.

@@ -3,7 +3,8 @@ acknowledged.
 
 Rules:
 
-1. A request is known by its peer and message id. A copy of it gets the bytes that the first one
+1. A request is known by its peer, message id and token, for all hosts at the cable are one peer,
+   and each begins to count anywhere. A copy of it gets the bytes that the first one
    got, and nothing is done again. The newest 24 are remembered, or fewer if their answers fill
    4 KiB: OSCORE refuses what comes later still.
 2. A confirmable message of ours is sent again, the same bytes, after 2 to 3 s and then twice as
@@ -32,21 +33,23 @@ class Deduplicator:
     """The newest requests, and what was sent in answer to each, within a budget of bytes."""
 
     def __init__(self) -> None:
-        self._answers: dict[tuple[Hashable, int], bytes | None] = {}
-        self._order: list[tuple[Hashable, int]] = []
+        self._answers: dict[tuple[Hashable, int, bytes], bytes | None] = {}
+        self._order: list[tuple[Hashable, int, bytes]] = []
         self._bytes = 0
 
-    def is_known(self, peer: "Hashable", message_id: int) -> bool:
+    def is_known(self, peer: "Hashable", message_id: int, token: bytes) -> bool:
         """Tell whether the request is remembered."""
-        return (peer, message_id) in self._answers
+        return (peer, message_id, token) in self._answers
 
-    def answer(self, peer: "Hashable", message_id: int) -> "bytes | None":
+    def answer(self, peer: "Hashable", message_id: int, token: bytes) -> "bytes | None":
         """Return the bytes that answered a remembered request; None if nothing was sent yet."""
-        return self._answers[peer, message_id]
+        return self._answers[peer, message_id, token]
 
-    def remember(self, peer: "Hashable", message_id: int, answer: "bytes | None") -> None:
+    def remember(
+        self, peer: "Hashable", message_id: int, token: bytes, answer: "bytes | None"
+    ) -> None:
         """Remember a request, or what was sent last in answer to it, and forget the oldest."""
-        key = (peer, message_id)
+        key = (peer, message_id, token)
         old = self._answers.get(key)
         if key not in self._answers:
             self._order.append(key)

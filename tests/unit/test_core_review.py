@@ -337,6 +337,18 @@ def test_a_viewer_cannot_use_up_all_keys(shell: Shell, host: Host) -> None:
     assert host.enrol().request(GET, ["lock"]).code == CONTENT
 
 
+def test_another_request_with_a_message_id_used_before_is_not_a_copy(
+    shell: Shell, host: Host, car: Car
+) -> None:
+    for _ in range(2):
+        host.next_message_id = 7
+        data = bytearray(host.protect(GET, ["lock"]))
+        data[4:6] = os.urandom(2)
+        host.sent[bytes(data[4:6])] = host.sent[b"\x00\x08"]
+        host.send(bytes(data))
+        assert host.responses()[0].code == CONTENT
+
+
 @pytest.mark.parametrize(
     ("value", "scale", "offset", "raw"),
     [(-10, 1, 0, -10), (-9.5, 0.5, 0, -19), (0.3, 0.1, 0, 3), (0.7, 0.1, -1, 17), (-4, 2, 0, -2)],

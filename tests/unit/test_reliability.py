@@ -6,35 +6,36 @@ from gateway.coap.reliability import Deduplicator, Retransmitter
 def test_the_newest_requests_are_remembered() -> None:
     seen = Deduplicator()
     for message_id in range(40):
-        seen.remember("peer", message_id, b"answer %d" % message_id)
-    assert [n for n in range(40) if seen.is_known("peer", n)] == list(range(16, 40))
-    assert seen.answer("peer", 39) == b"answer 39"
-    assert not seen.is_known("other", 39)
+        seen.remember("peer", message_id, b"t", b"answer %d" % message_id)
+    assert [n for n in range(40) if seen.is_known("peer", n, b"t")] == list(range(16, 40))
+    assert seen.answer("peer", 39, b"t") == b"answer 39"
+    assert not seen.is_known("other", 39, b"t")
+    assert not seen.is_known("peer", 39, b"u")
 
 
 def test_large_answers_are_remembered_within_a_budget() -> None:
     seen = Deduplicator()
     for message_id in range(40):
-        seen.remember("peer", message_id, None)
-        seen.remember("peer", message_id, bytes(1100))
-    assert [n for n in range(40) if seen.is_known("peer", n)] == list(range(37, 40))
+        seen.remember("peer", message_id, b"t", None)
+        seen.remember("peer", message_id, b"t", bytes(1100))
+    assert [n for n in range(40) if seen.is_known("peer", n, b"t")] == list(range(37, 40))
 
 
 def test_one_answer_is_remembered_however_large() -> None:
     seen = Deduplicator()
-    seen.remember("peer", 1, bytes(10_000))
-    assert seen.is_known("peer", 1)
-    seen.remember("peer", 2, b"")
-    assert not seen.is_known("peer", 1)
+    seen.remember("peer", 1, b"t", bytes(10_000))
+    assert seen.is_known("peer", 1, b"t")
+    seen.remember("peer", 2, b"t", b"")
+    assert not seen.is_known("peer", 1, b"t")
 
 
 def test_an_answer_replaces_the_one_before() -> None:
     seen = Deduplicator()
     for _ in range(100):
-        seen.remember("peer", 1, bytes(2000))
-        seen.remember("peer", 2, bytes(2000))
-    assert seen.is_known("peer", 1)
-    assert seen.is_known("peer", 2)
+        seen.remember("peer", 1, b"t", bytes(2000))
+        seen.remember("peer", 2, b"t", bytes(2000))
+    assert seen.is_known("peer", 1, b"t")
+    assert seen.is_known("peer", 2, b"t")
 
 
 def test_retransmissions_double_their_distance_then_end() -> None:
