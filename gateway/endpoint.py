@@ -439,8 +439,7 @@ class Endpoint:
         szx = MAX_BLOCK_SZX
         num = 0
         if request.block2 is not None:
-            num, _, asked_szx = block.decode(request.block2)
-            szx = min(szx, asked_szx)
+            num, szx = _asked_block(request.block2)
         elif type(payload) is bytes:
             return answer
         part, more = cut(payload, num, szx)
@@ -461,13 +460,12 @@ class Endpoint:
             DecodeError: there is no such block.
         """
         assert request.block2 is not None
-        num, _, szx = block.decode(request.block2)
+        num, szx = _asked_block(request.block2)
         if num == 0:
             return None
         wanted = (request.known_key.kid, request.segments, request.payload)
         for snapshot, etag, (code, options, payload) in self._snapshots:
             if snapshot == wanted:
-                szx = min(szx, MAX_BLOCK_SZX)
                 part, more = cut(payload, num, szx)
                 if not more:
                     self._observers.has_read(request)
@@ -507,6 +505,16 @@ def cut(payload: "bytes | list[bytes]", num: int, szx: int) -> "tuple[bytes, boo
         raise DecodeError("no such block")
     part, more = block.cut(payload[piece], offset >> szx + 4, szx)
     return part, more or piece + 1 < len(payload)
+
+
+def _asked_block(value: bytes) -> "tuple[int, int]":
+    """Return (num, szx) of the block of ours that begins where the asked one does.
+
+    Raises:
+        DecodeError: no Block option's value.
+    """
+    num, _, szx = block.decode(value)
+    return (num << szx - MAX_BLOCK_SZX, MAX_BLOCK_SZX) if szx > MAX_BLOCK_SZX else (num, szx)
 
 
 def _due_ms(delayed: "tuple[int, bytes, Hashable]") -> int:

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from gateway.coap import message
+from gateway.coap import block, message
 from gateway.coap.message import Message
 from gateway.coap.numbers import (
     BAD_REQUEST,
+    BLOCK2,
     CHANGED,
     CONTENT,
     ECHO,
@@ -347,6 +348,21 @@ def test_another_request_with_a_message_id_used_before_is_not_a_copy(
         host.sent[bytes(data[4:6])] = host.sent[b"\x00\x08"]
         host.send(bytes(data))
         assert host.responses()[0].code == CONTENT
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_block_of_a_larger_size_begins_where_it_was_asked_for(
+    shell: Shell, host: Host, car: Car, is_kept: bool
+) -> None:
+    first = host.request(GET, ["signals"], options=[(BLOCK2, block.encode(0, False, 5))])
+    assert len(first.payload) == 512
+    if not is_kept:
+        shell.gateway._endpoint._snapshots.clear()
+    answer = host.request(GET, ["signals"], options=[(BLOCK2, block.encode(1, False, 6))])
+    value = answer.option(BLOCK2)
+    assert value is not None
+    num, _, szx = block.decode(value)
+    assert num << szx + 4 == 1024
 
 
 @pytest.mark.parametrize(
