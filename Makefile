@@ -25,5 +25,4 @@ check: setup ## ruff, mypy --strict, and the test suite
 	@$(MAKE) --no-print-directory test
 
 bench: setup ## measure on this machine, and write BENCHMARKS.md
-	@$(PYTHON) -m pytest -q tests/bench --benchmark-only --benchmark-enable
 	@$(PYTHON) -m tests.bench
