@@ -87,12 +87,16 @@ class Gateway:
             self._logs.append(f"{self._records.damaged} damaged records were left out")
 
     def receive_frame(self, bus: int, frame: "list[Any]", now_ms: int) -> None:
-        """Take a frame [id, data, flags, errors] as recv() fills it; allocate nothing."""
-        flags = frame[2]
-        if flags & FLAG_RTR:
+        """Take a frame [id, data, flags, errors] as recv() fills it.
+
+        Allocates nothing, and so has no locals of its own: see gateway.can.received_message.
+        """
+        if frame[2] & FLAG_RTR:
             return
-        accepted = self._state.receive(bus, frame[0], flags & FLAG_EXT_ID != 0, frame[1], now_ms)
-        if accepted >= 0 and self._engine.is_active:
+        if (
+            self._state.receive(bus, frame[0], frame[2] & FLAG_EXT_ID != 0, frame[1], now_ms) >= 0
+            and self._engine.is_active
+        ):
             self._engine.frame_accepted(now_ms)
             self._settle(now_ms)
 
@@ -196,8 +200,7 @@ class Gateway:
     def _describe(self, now_ms: int) -> "dict[str, Any]":
         """Return the map that `carport.cddl` calls system."""
         counters = dict(self._endpoint.counters)
-        for name in self._state.counters:
-            counters[name] = self._state.counters[name]
+        counters.update(self._state.counters)
         return {
             "gateway": self._name,
             "version": VERSION,

@@ -1,10 +1,12 @@
 """What a hostile peer, a full heap, a failing flash or a lost interrupt might do to the core."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway import cbor
 from gateway.coap import block, message
 from gateway.coap.message import Message
 from gateway.coap.numbers import (
@@ -25,7 +27,8 @@ from gateway.coap.numbers import (
 from gateway.vehicle.arguments import raw_value
 from tests.models.car import Car
 from tests.models.host import Host
-from tests.models.shell import Shell
+from tests.models.shell import Shell, profile
+from tests.vm import run_script
 
 
 @pytest.fixture
@@ -381,3 +384,34 @@ def test_a_number_becomes_the_nearest_raw_value(
         "offset": offset,
     }
     assert raw_value("x", argument, value) == raw
+
+
+# ---- the receive path ----
+
+RECEIVE = """
+import gc, os
+from firmware.aes import AES
+from gateway import cbor
+from gateway.core import Gateway
+
+with open(PROFILE, "rb") as file:
+    profile = cbor.decode(file.read())
+gateway = Gateway(profile, {}, AES, os.urandom, 0, "vm", dict)
+frame = [0x7FF, memoryview(bytes(8)), 0, 0]
+gateway.receive_frame(0, frame, 10)
+gc.collect()
+garbage = bytearray(10000)
+garbage = None
+before = gc.mem_alloc()
+gc.threshold(1)  # from here on the first allocation collects the garbage
+for _ in range(100):
+    gateway.receive_frame(0, frame, 10)
+print("untouched" if gc.mem_alloc() >= before else "collected")
+"""
+
+
+def test_receiving_takes_nothing_from_the_heap_not_even_for_a_call(tmp_path: Path) -> None:
+    path = tmp_path / "profile.cbor"
+    path.write_bytes(cbor.encode(profile()))
+    script = RECEIVE.replace("PROFILE", repr(str(path)))
+    assert run_script(script, heapsize="4m") == "untouched\n"
