@@ -367,11 +367,10 @@ class CommandEngine:
             command.is_following = True
             command.sends_left = 1
             command.next_send_ms = command.last_sent_ms + after_ms
-        if (
-            command.outstanding is None
-            and command.sends_left > 0
-            and command.next_send_ms <= now_ms < command.expires_ms
-        ):
+        if now_ms >= command.expires_ms:
+            command.next_send_ms = _NEVER
+        may_send = command.outstanding is None and command.sends_left > 0
+        if may_send and now_ms >= command.next_send_ms:
             deadline_ms = min(now_ms + command.spec["deadline_ms"], command.expires_ms)
             command.outstanding = self._transmission(
                 command, command.spec["transmit"], command.raw_values, deadline_ms
@@ -511,8 +510,7 @@ class CommandEngine:
         for transmission in (command.outstanding, command.wake.outstanding):
             if transmission is not None and not transmission.is_cancelled:
                 due = min(due, transmission.deadline_ms)
-        may_send = command.next_send_ms < command.expires_ms and command.sends_left > 0
-        if command.phase == _SEND and command.outstanding is None and may_send:
+        if command.phase == _SEND and command.outstanding is None and command.sends_left > 0:
             due = min(due, command.next_send_ms)
         wake_ms = command.wake.next_ms()
         return due if wake_ms is None else min(due, wake_ms)

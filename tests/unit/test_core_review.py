@@ -163,6 +163,22 @@ def test_a_lifetime_that_ends_between_two_frames_leaves_no_deadline_in_the_past(
     assert host.responses()[-1].value["state"] == "unconfirmed"
 
 
+def test_a_lifetime_that_ends_while_the_bus_is_busy_leaves_no_deadline_in_the_past(
+    shell: Shell, host: Host, car: Car
+) -> None:
+    host.post("lock", {**host.command("lock"), "lifetime_ms": 350})
+    shell.acknowledges_frames = False
+    shell.advance(340)  # the second frame waits, the third one is due
+    shell.now_ms = 360
+    shell.acknowledges_frames = True
+    shell.drain()
+    shell.advance(1000)
+    due_ms = shell.gateway.next_timeout()
+    assert due_ms is not None
+    assert due_ms > shell.now_ms
+    assert len(shell.sent) == 2
+
+
 def test_a_frame_that_never_reached_its_controller_expires_and_blocks_nothing(
     shell: Shell, host: Host, car: Car, monkeypatch: pytest.MonkeyPatch
 ) -> None:
