@@ -1,4 +1,4 @@
-"""`carport` as its user runs it: a process for each command, with a CARPORT_HOME of its own."""
+"""`carport` and `aiocoap-client` as their user runs them: a process for each command."""
 
 import json
 import os
@@ -11,13 +11,13 @@ TIMEOUT_S = 40.0
 
 
 class CommandLine:
-    """Runs commands with `--json`."""
+    """Runs `carport` with a CARPORT_HOME of its own."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
 
     def run(self, *words: str, exit_code: int = 0) -> dict[str, Any]:
-        """Run `carport WORDS --json`; return what it prints once it has ended with exit_code."""
+        """Run `carport WORDS --json`, which ends with exit_code; return what it printed last."""
         done = subprocess.run(
             [sys.executable, "-c", "from carport.cli import main; main()", *words, "--json"],
             env={
@@ -33,10 +33,29 @@ class CommandLine:
         )
         said = f"carport {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
         assert done.returncode == exit_code, said
-        fields: dict[str, Any] = json.loads(done.stdout)
+        fields: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return fields
 
     def locked(self) -> set[bool]:
         """Return what the simulated car's locks really are: {True} if all are locked."""
         signals = self.run("sim", "state")["signals"]
         return {value for path, value in signals.items() if path.endswith(".IsLocked")}
+
+
+def aiocoap_client(folder: Path, path: str, *options: str) -> list[str]:
+    """Return the command that asks for a path with the context that was enrolled into folder.
+
+    `python -m aiocoap.cli.client` is `aiocoap-client`.
+    """
+    credentials = folder / "credentials.json"
+    (uri,) = json.loads(credentials.read_text())
+    command = [sys.executable, "-m", "aiocoap.cli.client", "--credentials", str(credentials)]
+    return [*command, *options, uri.replace("*", path)]
+
+
+def run_aiocoap_client(folder: Path, path: str, *options: str) -> bytes:
+    """Run that command; return what it prints."""
+    command = aiocoap_client(folder, path, *options)
+    done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout

@@ -5,7 +5,6 @@ import itertools
 import json
 import socket
 import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 from aiocoap.optiontypes import BlockOption
 
 from carport.emulator.process import EmulatorProcess
-from tests.system.command_line import CommandLine
+from tests.system.command_line import CommandLine, aiocoap_client, run_aiocoap_client
 from tests.system.listener import Listener
 
 DRIVERS_DOOR = "Vehicle.Cabin.Door.Row1.DriverSide.IsLocked"
@@ -281,24 +280,10 @@ def test_what_is_no_command_is_answered_with_the_reason_and_nothing_is_sent(
     assert set(listener.heard[since:]) == {LOCK}
 
 
-def run_tool(folder: Path, path: str, *options: str) -> bytes:
-    """Run `aiocoap-client`, as README shows it; return what it prints."""
-    (uri,) = json.loads((folder / "credentials.json").read_text())
-    command = tool(folder, *options, uri.replace("*", path))
-    done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout
-
-
-def tool(folder: Path, *words: str) -> list[str]:
-    credentials = str(folder / "credentials.json")
-    return [sys.executable, "-m", "aiocoap.cli.client", "--credentials", credentials, *words]
-
-
 def test_the_tool_gets(program: Path, owner: CommandLine) -> None:
     owner.run("lock")
-    assert values(run_tool(program, "lock"))[DRIVERS_DOOR] is True
-    assert set(values(run_tool(program, "signals"))) == set(owner.run("signals"))
+    assert values(run_aiocoap_client(program, "lock"))[DRIVERS_DOOR] is True
+    assert set(values(run_aiocoap_client(program, "signals"))) == set(owner.run("signals"))
 
 
 def test_the_tool_posts(program: Path, owner: CommandLine, tmp_path: Path) -> None:
@@ -306,7 +291,7 @@ def test_the_tool_posts(program: Path, owner: CommandLine, tmp_path: Path) -> No
     command = {"id": next(IDS), "command": "unlock"}
     (tmp_path / "unlock.cbor").write_bytes(cbor2.dumps(command))
     options = ("--content-format", "application/cbor", "--payload", f"@{tmp_path / 'unlock.cbor'}")
-    receipt = cbor2.loads(run_tool(program, "lock", "-m", "POST", *options))
+    receipt = cbor2.loads(run_aiocoap_client(program, "lock", "-m", "POST", *options))
     assert (receipt["id"], receipt["state"]) == (command["id"], "confirmed")
     assert owner.locked() == {False}
 
@@ -314,8 +299,7 @@ def test_the_tool_posts(program: Path, owner: CommandLine, tmp_path: Path) -> No
 def test_the_tool_observes(program: Path, owner: CommandLine) -> None:
     """Only the first representation is asked of it: aiocoap-client 0.4.17 shows no other."""
     owner.run("lock")
-    (uri,) = json.loads((program / "credentials.json").read_text())
-    command = tool(program, "--observe", "-v", uri.replace("*", "lock"))
+    command = aiocoap_client(program, "lock", "--observe", "-v")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stdout is not None
         assert running.stderr is not None
