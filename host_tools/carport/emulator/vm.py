@@ -10,7 +10,7 @@ from pathlib import Path
 
 from carport.errors import CarportError
 
-OLDEST_VERSION = (1, 24, 0)
+OLDEST_VERSION = (1, 25, 0)
 
 # The order of `sys.implementation._mpy >> 10`, as mpy-cross -march names it.
 _NATIVE_ARCHITECTURES = (
@@ -25,7 +25,7 @@ print(json.dumps([i.name, list(i.version[:3]), getattr(i, "_mpy", 0)]))
 _PROBE_TIMEOUT_S = 20
 _ADVICE = (
     "install `carport-gateway[emulator]` (Linux x86_64, macOS arm64) "
-    "or put a micropython of 1.24 or newer on the PATH"
+    "or put a micropython of 1.25 or newer on the PATH"
 )
 
 
