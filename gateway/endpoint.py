@@ -498,7 +498,7 @@ def cut(payload: "bytes | list[bytes]", num: int, szx: int) -> "tuple[bytes, boo
     Raises:
         DecodeError: there is no such block.
     """
-    if type(payload) is bytes:
+    if isinstance(payload, bytes):
         return block.cut(payload, num, szx)
     piece, offset = divmod(num << szx + 4, MAX_BLOCK_BYTES)
     if piece >= len(payload):

@@ -4,9 +4,9 @@ acknowledged.
 Rules:
 
 1. A request is known by its peer, message id and token, for all hosts at the cable are one peer,
-   and each begins to count anywhere. A copy of it gets the bytes that the first one
-   got, and nothing is done again. The newest 24 are remembered, or fewer if their answers fill
-   4 KiB: OSCORE refuses what comes later still.
+   and each begins to count anywhere. A copy of it gets the bytes that the first one got, and
+   nothing is done again. The newest 24 are remembered, or fewer if their answers fill 4 KiB:
+   OSCORE refuses what comes later still.
 2. A confirmable message of ours is sent again, the same bytes, after 2 to 3 s and then twice as
    long each time, at most four times, until it is acknowledged or reset. Of more than 16 such
    messages the newest are watched over.
