@@ -167,8 +167,8 @@ class Keys:
     def enrol(self, principal: Principal, host_random: bytes) -> "tuple[Key, bytes, int] | None":
         """Return a further key of a principal, the board's random bytes and the change's number.
 
-        None when there are as many keys as the gateway keeps, or as many as one principal may have;
-        an owner may have all.
+        None when there are as many keys as the gateway keeps, or as many as one principal may
+        have; an owner may have all.
         """
         own = [key for key in self._by_kid.values() if key.principal is principal]
         is_full = principal.role < OWNER and len(own) >= MAX_CONTEXTS_EACH

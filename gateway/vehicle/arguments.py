@@ -56,8 +56,8 @@ def raw_value(name: str, argument: "dict[str, Any]", value: "Any") -> int:
     steps = (value - low) / argument["step"]
     if abs(steps - round(steps)) > _ROUNDING_STEPS:
         raise CommandError("{} goes in steps of {}".format(name, argument["step"]))
-    raw: int = round((value - argument["offset"]) / argument["scale"])
-    return raw
+    nearest: int = round((value - argument["offset"]) / argument["scale"])
+    return nearest
 
 
 def unavailable_reason(spec: "dict[str, Any]", arguments: "dict[str, Any]") -> "str | None":
