@@ -36,6 +36,16 @@ class CommandLine:
         fields: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return fields
 
+    def gateway(self, name: str) -> Path:
+        """Return the folder of a gateway."""
+        return self.home / "config" / "gateways" / name
+
+    def route(self, name: str, address: str) -> None:
+        """Let a gateway be known at this address alone."""
+        path = self.gateway(name) / "gateway.json"
+        fields = json.loads(path.read_text())
+        path.write_text(json.dumps({**fields, "addresses": [address]}))
+
     def locked(self) -> set[bool]:
         """Return what the simulated car's locks really are: {True} if all are locked."""
         signals = self.run("sim", "state")["signals"]

@@ -3,7 +3,6 @@
 The session is tapped on the cable and on the network, and read with the host's keys.
 """
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -62,13 +61,10 @@ def transcript(
 ) -> list[Said]:
     """All of a session: pairing, every command, each outcome, and another program's requests."""
     owner = CommandLine(carport_home)
-    folder = carport_home / "config" / "gateways" / "car"
     contexts = tmp_path_factory.mktemp("contexts")
     with CableTap(emulator.serial) as cable, UdpTap(emulator.coap) as network:
         owner.run("pair", "--port", cable.port, "--name", "car")
-        told = json.loads((folder / "gateway.json").read_text())
-        told["addresses"] = [network.address]
-        (folder / "gateway.json").write_text(json.dumps(told))
+        owner.route("car", network.address)
 
         owner.run("pair", "--context", str(contexts / "program"))
         owner.run("pair", "--context", str(contexts / "viewer"), "--role", "viewer")
@@ -97,7 +93,10 @@ def transcript(
         for path in ("lock", "climate", "signals", "receipts/1"):
             run_aiocoap_client(contexts / "program", path)
         passed = cable.passed + network.passed
-    keys = [*(folder / "contexts").glob("*/settings.json"), *contexts.glob("*/settings.json")]
+    keys = [
+        *owner.gateway("car").glob("contexts/*/settings.json"),
+        *contexts.glob("*/settings.json"),
+    ]
     return list(read(passed, [path.parent for path in keys]))
 
 

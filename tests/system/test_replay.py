@@ -5,7 +5,6 @@ an honest command that came later has been heard there.
 """
 
 import asyncio
-import json
 import os
 import signal
 import subprocess
@@ -50,9 +49,7 @@ def listener(emulator: EmulatorProcess) -> Iterator[Listener]:
 def tap(emulator: EmulatorProcess, owner: CommandLine) -> Iterator[UdpTap]:
     """A tap that every request of the owner's passes."""
     with UdpTap(emulator.coap) as between:
-        path = owner.home / "config" / "gateways" / "car" / "gateway.json"
-        fields = json.loads(path.read_text())
-        path.write_text(json.dumps({**fields, "addresses": [between.address]}))
+        owner.route("car", between.address)
         yield between
 
 
@@ -129,8 +126,8 @@ def test_after_many_other_requests_it_is_refused(
     since = len(listener.heard)
 
     async def ask_often() -> None:
-        folder = owner.home / "config" / "gateways" / "car"
-        async with Client(KnownGateway(folder, [tap.address]), via="lan") as client:
+        gateway = KnownGateway(owner.gateway("car"), [tap.address])
+        async with Client(gateway, via="lan") as client:
             for _ in range(OTHER_REQUESTS):
                 await client.system()
 
