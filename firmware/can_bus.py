@@ -75,7 +75,7 @@ class CanBus:
     def send(self, transmission: "Transmission", now_ms: int) -> None:
         """Give a frame to the controller; the core hears what becomes of it."""
         if self._is_noted:
-            self._report(now_ms)
+            self.handle(now_ms)  # what was received before our last frame is older than it
         try:
             index = self._can.send(
                 transmission.arbitration_id, transmission.data, transmission.flags

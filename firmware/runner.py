@@ -3,14 +3,14 @@
 A turn waits until a source has something or the core's deadline has come, hands it to the core,
 and then does what the core asks, in this order:
 
-    saves -> saved -> frames -> cancels -> datagrams -> logs
+    saves -> saved -> cancels -> frames -> datagrams -> logs
 
 Rules:
 
 1. It waits in one `select.poll`, without a task, an allocation or a polling sleep for a wake-up.
    Each source that is ready gets one go a turn, so none starves the others.
-2. A save that fails is tried again with the next one, and nothing that depends on it leaves
-   meanwhile.
+2. A save that fails is tried again with the next one or after a second, and nothing that depends
+   on it leaves meanwhile.
 3. Garbage is collected between two inputs, but not between a command's arrival and its frame: once
    there are 12 KiB of it if nothing is ready, once there are 24 KiB if something is. So the heap
    does not run full on the way to a frame, and what lives long stays close together: the rest is
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 
 _LONGEST_WAIT_MS = const(3_600_000)  # the clock must be read now and then
+_SAVE_AGAIN_MS = const(1000)
 _TURNS_A_CHECK = const(2)
 _GARBAGE_BYTES = const(12 * 1024)
 _MAX_ERRORS = const(16)
@@ -90,6 +91,7 @@ class Runner:
         self._poll = select.poll()
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._unsaved: list[Save] = []
+        self._save_again_ms = 0
         self._turns = 0
         self._free_bytes = 0
         self.errors = 0
@@ -127,6 +129,11 @@ class Runner:
                 bus.handle_timer(now_ms)
             self._settle()
             wait_ms = 0
+        if self._unsaved:
+            if now_ms >= self._save_again_ms:
+                self._save()
+                self._settle()
+            wait_ms = min(wait_ms, max(self._save_again_ms - now_ms, 0))
         self._turns += 1
         if self._turns >= _TURNS_A_CHECK and not self._gateway.is_urgent:
             self._collect_if_worth_it()
@@ -153,16 +160,16 @@ class Runner:
         while True:
             saves = gateway.saves()
             while saves:
-                self._unsaved += saves
+                self._unsaved = self._unsaved + saves if self._unsaved else saves
                 self._save()
                 saves = gateway.saves()
+            for transmission in gateway.cancels():
+                self._buses[transmission.bus].cancel(transmission)
             frames = gateway.frames()
             if not frames:
                 break
             for transmission in frames:
                 self._buses[transmission.bus].send(transmission, self._now_ms())
-        for transmission in gateway.cancels():
-            self._buses[transmission.bus].cancel(transmission)
         for data, peer in gateway.datagrams():
             if peer is PEER:
                 self._cable.send(data)
@@ -172,15 +179,20 @@ class Runner:
             self._log(line)
 
     def _save(self) -> None:
-        """Make every save durable, in their order."""
-        save = self._storage.save
+        """Make every save durable, in their order, or as many as storage takes."""
         unsaved = self._unsaved
-        number = 0
-        while unsaved:
-            number, name, data = unsaved[0]
-            save(name, data)
-            unsaved.pop(0)
-        self._gateway.saved(number, self._now_ms())
+        done = 0
+        try:
+            while unsaved:
+                number, name, data = unsaved[0]
+                self._storage.save(name, data)
+                unsaved.pop(0)
+                done = number
+        except OSError as error:
+            self._log(f"saving {name} failed ({error}): trying again")
+            self._save_again_ms = self._now_ms() + _SAVE_AGAIN_MS
+        if done:
+            self._gateway.saved(done, self._now_ms())
 
     def _collect_if_worth_it(self) -> None:
         self._turns = 0

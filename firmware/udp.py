@@ -10,7 +10,6 @@ from gateway.const import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from gateway.core import Gateway
@@ -27,9 +26,16 @@ class Udp:
 
     def __init__(self, gateway: "Gateway", opened: "socket.socket") -> None:
         self.stream = opened
-        self.send: Callable[[bytes, Any], object] = opened.sendto  # to a peer
+        self._send = opened.sendto
         self._receive = opened.recvfrom
         self._receive_datagram = gateway.receive_datagram
+
+    def send(self, data: bytes, peer: "Any") -> None:
+        """Send a datagram; one that the network does not take is lost, as any may be."""
+        try:
+            self._send(data, peer)
+        except OSError:
+            pass
 
     def handle(self, now_ms: int) -> None:
         """Pass on one datagram."""

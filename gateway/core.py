@@ -1,9 +1,9 @@
 """The gateway: what happens with a frame, a datagram, this moment. It does no IO and reads no
 clock.
 
-The shell hands in bytes and the time, then drains, in this order: `saves` (and `saved`), `frames`,
-`cancels`, `datagrams`, `logs`. Times are milliseconds of a monotonic clock that starts wherever it
-likes.
+The shell hands in bytes and the time, then drains, in this order: `saves` (and `saved`),
+`cancels`, `frames`, `datagrams`, `logs`. Times are milliseconds of a monotonic clock that starts
+wherever it likes.
 """
 
 from gateway.endpoint import Endpoint

@@ -181,8 +181,8 @@ print(cable_host.recv(99) == encode_coap(b"to cable"))
         "('save', 'a', b'1')",
         "('save', 'b', None)",
         "('saved', 2)",
-        "('frame', 'new')",
         "('cancel', 'old')",
+        "('frame', 'new')",
         "line",
         "b'to host' True",
         "True",
@@ -204,22 +204,50 @@ def test_nothing_leaves_before_its_save_and_a_failed_save_is_tried_again_in_its_
     script = """
 storage.is_broken = True
 from_host(b"request")
-core.asks = {"saves": [(1, "a", b"1"), (2, "b", b"2")], "frames": [Frame("new")]}
-try:
-    runner.turn()
-except OSError:
-    print(told)
+core.asks = {"saves": [(1, "a", b"1"), (2, "b", b"2")]}
+runner.turn()
+print(told, logged[-1][:15], runner.errors)
 storage.is_broken = False
 told.clear()
 from_host(b"again")
-core.asks["saves"] = [(3, "c", b"3")]
+core.asks = {"saves": [(3, "c", b"3")], "frames": [Frame("new")]}
 runner.turn()
 print(told)
 """
     assert run(script) == [
-        "[('datagram', b'request', False)]",
+        "[('datagram', b'request', False)] saving a failed 0",
         "[('datagram', b'again', False), ('save', 'a', b'1'), ('save', 'b', b'2'), "
         "('save', 'c', b'3'), ('saved', 3), ('frame', 'new')]",
+    ]
+
+
+def test_a_failed_save_is_tried_again_after_a_second_by_itself() -> None:
+    script = """
+storage.is_broken = True
+from_host(b"request")
+core.asks = {"saves": [(1, "a", b"1")]}
+runner.turn()
+storage.is_broken = False
+told.clear()
+runner._save_again_ms -= 1000
+runner.turn()
+print(told)
+"""
+    assert run(script) == ["[('save', 'a', b'1'), ('saved', 1)]"]
+
+
+def test_a_datagram_that_cannot_be_sent_is_lost_and_no_error() -> None:
+    script = """
+def refuse(data, peer):
+    raise OSError(22)
+udp._send = refuse
+from_host(b"request")
+core.asks = {"datagrams": [(b"to nobody", b"port 0")]}
+runner.turn()
+print(runner.errors)
+"""
+    assert run(script) == [
+        "0",
     ]
 
 
