@@ -13,7 +13,7 @@ from cantools.autosar.end_to_end import apply_profile2_crc, apply_profile5_crc
 from cantools.database.can import Database
 from crccheck.crc import Crc8SaeJ1850  # type: ignore[import-untyped]
 
-from carport.car.car import Car
+from carport.car.cars import make_car
 from carport.car.requests import answer
 from tests.differential.frames import E2E_2, E2E_5
 
@@ -86,7 +86,7 @@ class Rig:
     """A car, the time, everything that the car has sent, and what its button heard."""
 
     def __init__(self, seed: int = 1, **options: float) -> None:
-        self.car = Car(PROFILE, seed, **options)
+        self.car = make_car(PROFILE, seed, **options)
         self.database = load_database()
         self.now_s = 0.0
         self.sent: list[Sent] = []

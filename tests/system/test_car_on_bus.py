@@ -11,7 +11,7 @@ from typing import Any
 import can
 import pytest
 
-from carport.car.car import Car
+from carport.car.cars import make_car
 from carport.car.runner import Runner
 from tests.car_rig import PROFILE, command, load_database, wake_request
 from tests.hub import HubThread, running_hub
@@ -57,7 +57,9 @@ def hub() -> Iterator[HubThread]:
 def runner(hub: HubThread) -> Iterator[Runner]:
     """A car on the hub's two channels."""
     runner = Runner(
-        Car(PROFILE, seed=1), lambda name: hub.client(CHANNELS[name]), lambda duration_ms: None
+        make_car(PROFILE, seed=1),
+        lambda name: hub.client(CHANNELS[name]),
+        lambda duration_ms: None,
     )
     runner.start()
     yield runner
@@ -152,7 +154,9 @@ def test_the_babbler_collides_with_the_gateway_until_it_is_cleared(
 def test_a_bus_that_cannot_be_joined_leaves_nothing_open(hub: HubThread, gateway: Gateway) -> None:
     channels = {"body": "can0", "powertrain": "can9"}
     runner = Runner(
-        Car(PROFILE, seed=1), lambda name: hub.client(channels[name]), lambda duration_ms: None
+        make_car(PROFILE, seed=1),
+        lambda name: hub.client(channels[name]),
+        lambda duration_ms: None,
     )
     with pytest.raises(can.CanError, match="can9"):
         runner.start()

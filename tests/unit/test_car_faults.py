@@ -2,7 +2,6 @@
 
 import pytest
 
-from carport.car.babbler import ARBITRATION_ID
 from carport.car.faults import FAULTS
 from tests.car_rig import Rig, sealed
 
@@ -136,8 +135,8 @@ def test_the_babbler_sends_the_gateways_id_in_bursts_until_cleared(rig: Rig) -> 
     assert babbler.step(rig.now_s) == []
     rig.ask("fault", name="babbler")
     burst = babbler.step(rig.now_s)
-    assert {(each.arbitration_id, each.channel) for each in burst} == {(ARBITRATION_ID, "body")}
-    assert rig.database.get_message_by_name("GW_BodyCommand").frame_id == ARBITRATION_ID
+    assert {(each.arbitration_id, each.channel) for each in burst} == {(0x200, "body")}
+    assert rig.database.get_message_by_name("GW_BodyCommand").frame_id == 0x200
     assert len(burst) == 10
     assert babbler.step(rig.now_s) == []
     assert babbler.next_s() == pytest.approx(rig.now_s + 0.01)

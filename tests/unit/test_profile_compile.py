@@ -15,7 +15,7 @@ ODD = REPOSITORY / "tests" / "differential" / "odd_car"
 
 
 def test_every_folder_of_gateway_profiles_is_a_profile() -> None:
-    folders = [folder for folder in REFERENCE.parent.iterdir() if folder.is_dir()]
+    folders = [file.parent for file in REFERENCE.parent.glob("*/profile.toml")]
     assert {load(folder).name for folder in folders} == {folder.name for folder in folders}
 
 

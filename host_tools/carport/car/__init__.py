@@ -1,4 +1,4 @@
-"""The simulated car: the ECUs of the reference profile, as a python-can program.
+"""The simulated cars, as python-can programs: one for each profile that has a folder here.
 
 The ECUs are sans-IO: messages and the time go in, messages come out; times are seconds since the
 car was made. `Runner` puts them on buses. Frames are encoded with cantools: the car is an oracle

@@ -10,8 +10,7 @@ import can
 import click
 
 from carport import paths
-from carport.car.car import Car
-from carport.car.ecu import BODY_BUS
+from carport.car.cars import make_car
 from carport.car.runner import Runner
 
 
@@ -21,11 +20,12 @@ from carport.car.runner import Runner
 def main(profile: Path | None, seed: int) -> None:
     """Put the simulated car on python-can's configured bus until it is interrupted."""
     folder = profile or paths.device_source_root() / "gateway" / "profiles" / "reference"
+    car = make_car(folder, seed)
     runner = Runner(
-        Car(folder, seed),
+        car,
         lambda name: can.Bus(),
         press=lambda duration_ms: None,
-        buses=(BODY_BUS,),
+        buses=(car.command_bus,),
         acknowledges=False,
     )
     runner.start()

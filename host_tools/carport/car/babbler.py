@@ -6,18 +6,16 @@ own place on the bus, so that the errors it makes drive it and the gateway to bu
 
 import can
 
-from carport.car.ecu import BODY_BUS
-
-ARBITRATION_ID = 0x200
-
 _PERIOD_S = 0.01
 _BURST = 10
 
 
 class Babbler:
-    """Sends while it is on."""
+    """Sends on an ID of the gateway's, on a bus of the gateway's, while it is on."""
 
-    def __init__(self) -> None:
+    def __init__(self, arbitration_id: int, bus: str) -> None:
+        self._arbitration_id = arbitration_id
+        self.bus = bus
         self.is_on = False
         self._due_s = 0.0
 
@@ -32,9 +30,9 @@ class Babbler:
         self._due_s = now_s + _PERIOD_S
         return [
             can.Message(
-                arbitration_id=ARBITRATION_ID,
+                arbitration_id=self._arbitration_id,
                 is_extended_id=False,
                 data=bytes(8),
-                channel=BODY_BUS,
+                channel=self.bus,
             )
         ] * _BURST

@@ -1,7 +1,5 @@
 """The batteries: the traction battery's charge follows from the power drawn, in real time."""
 
-from typing import ClassVar
-
 from carport.car.ecu import Ecu
 from carport.car.profile import Profile, SignalValue
 
@@ -24,7 +22,6 @@ class Battery(Ecu):
     """
 
     node = "Battery"
-    periods_s: ClassVar = {"BATT_Status": 0.5}
     computed = frozenset({"Current"})
 
     def __init__(self, profile: Profile, seed: int) -> None:

@@ -3,6 +3,7 @@
 from math import ceil
 from pathlib import Path
 from random import Random
+from typing import ClassVar
 
 import can
 
@@ -12,9 +13,9 @@ from carport.car.body import Body
 from carport.car.cabin import World
 from carport.car.climate import RESERVE_PERCENT, Climate
 from carport.car.drivetrain import Drivetrain
-from carport.car.ecu import BODY_BUS, Ecu
+from carport.car.ecu import Ecu
 from carport.car.faults import FAULTS
-from carport.car.profile import CarError, Profile, decode
+from carport.car.profile import CarError, Profile
 from carport.car.sleep import DEFAULT_SLEEP_AFTER_S, Sleep
 
 _LONGEST_STEP_S = 1.0
@@ -24,8 +25,19 @@ class Car:
     """A car as its profile's folder describes it; equal seeds make equal cars.
 
     Times are seconds since the car was made, and never go back. It starts awake, unlocked, in
-    Park, with everything closed and off.
+    Park, with everything closed and off. Each kind of car has its own ECUs and way to wake up.
     """
+
+    imitated: ClassVar[str]
+    """The command that a broken node imitates."""
+    unknown_faults: ClassVar[frozenset[str]] = frozenset()
+    """Those that this kind of car cannot have."""
+    buses: tuple[str, ...]
+    """The gateway's first, in the order of its profile; it commands the car on the first."""
+    body: Body
+    climate: Climate
+    battery: Battery
+    drivetrain: Drivetrain
 
     def __init__(
         self,
@@ -37,36 +49,47 @@ class Car:
         self.profile = Profile(folder)
         random = Random(f"{seed}/world")
         self.world = World(random.uniform(-8, 8), random.uniform(0, 200), time_scale)
-        self.body = Body(self.profile, seed)
-        self.climate = Climate(self.profile, seed, self.world)
-        self.battery = Battery(self.profile, seed)
-        self.drivetrain = Drivetrain(self.profile, seed)
-        self.babbler = Babbler()
         self.sleep = Sleep(sleep_after_s)
         self.faults: set[tuple[str, str]] = set()
+        self.make_ecus(seed)
+        self.babbler = Babbler(self.profile.message(self.imitated).frame_id, self.command_bus)
         self.ecus: dict[str, Ecu] = {
             ecu.node: ecu for ecu in (self.body, self.climate, self.battery, self.drivetrain)
         }
-        self._wake_request = self.profile.message("NM_Gateway")
         self._now_s = 0.0
         for ecu in self.ecus.values():
             ecu.start(0.0)
+
+    @property
+    def command_bus(self) -> str:
+        """The bus that the gateway commands the car on."""
+        return self.buses[0]
+
+    def make_ecus(self, seed: int) -> None:
+        """Set the buses, and make body, climate, battery and drivetrain."""
+        raise NotImplementedError
+
+    def hear_asleep(self, message: can.Message, now_s: float) -> None:
+        """Take a frame while the car sleeps."""
+        raise NotImplementedError
+
+    def hear_wake_up(self, message: can.Message, now_s: float) -> bool:
+        """Take a frame, if it is about waking only; return whether it was."""
+        raise NotImplementedError
 
     def receive(self, message: can.Message, now_s: float) -> None:
         """Take a frame that another node sent; `channel` names the bus it was on."""
         self.advance(now_s)
         if not self.sleep.is_awake:
-            self.touch(now_s)
+            self.hear_asleep(message, now_s)
             return
         is_data = not (message.is_remote_frame or message.is_error_frame)
-        if message.is_extended_id or not is_data or message.channel != BODY_BUS:
+        if message.is_extended_id or not is_data or message.channel != self.command_bus:
             return
-        if message.arbitration_id == self._wake_request.frame_id:
-            data = bytes(message.data)
-            is_whole = len(data) == self._wake_request.length
-            if is_whole and decode(self._wake_request, data)["WakeRequest"]:
-                self.touch(now_s)
-        elif any(ecu.receive(message, now_s) for ecu in self.ecus.values()):
+        if self.hear_wake_up(message, now_s):
+            return
+        heard = [ecu.receive(message, now_s) for ecu in self.ecus.values()]
+        if any(heard):
             self.touch(now_s)
 
     def step(self, now_s: float) -> list[can.Message]:
@@ -98,9 +121,14 @@ class Car:
         self._now_s = now_s
         if was_in_use or self._is_in_use():
             self.touch(now_s)
-        elif self.sleep.fall_asleep(now_s):
-            for ecu in self.ecus.values():
-                ecu.stop()
+        elif self.sleep.is_due(now_s):
+            self.fall_asleep()
+
+    def fall_asleep(self) -> None:
+        """Fall asleep now."""
+        self.sleep.is_awake = False
+        for ecu in self.ecus.values():
+            ecu.stop()
 
     def set_fault(self, name: str, place: str | None = None) -> tuple[str, str]:
         """Break something; return its name and place.
@@ -114,8 +142,8 @@ class Car:
         chosen = places[0] if place is None else place
         if chosen not in places:
             raise CarError(f"{name} takes one of {', '.join(places)}, not {chosen}")
-        self.faults.add((name, chosen))
         self._apply(name, chosen, True)
+        self.faults.add((name, chosen))
         return name, chosen
 
     def clear_faults(self, name: str | None = None) -> None:
@@ -141,6 +169,8 @@ class Car:
 
     def _apply(self, name: str, place: str, is_broken: bool) -> None:
         part = place.title().replace("-", "")
+        if name in self.unknown_faults:
+            raise CarError(f"{name} is no fault that this car can have")
         if name == "silent":
             self.ecus[part].is_silent = is_broken
         elif name == "wrong-checksums":
@@ -148,8 +178,12 @@ class Car:
         elif name == "frozen-counters":
             self.ecus[part].has_frozen_counters = is_broken
         elif name == "stuck-lock":
+            if part not in self.body.locks:
+                raise CarError(f"this car has no lock of its own at {place}")
             self.body.locks[part].is_stuck = is_broken
         elif name == "door-ajar":
+            if part not in self.body.opened:
+                raise CarError(f"this car does not tell whether {place} is open")
             (self.body.ajar.add if is_broken else self.body.ajar.discard)(part)
         elif name == "low-battery":
             self.battery.is_low = is_broken

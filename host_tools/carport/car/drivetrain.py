@@ -8,13 +8,11 @@ A drive speeds up at 2.5 m/s2, holds its speed, and brakes at 3 m/s2 to stand af
           Park    Drive    Park
 
 The power is that of 1,800 kg against rolling resistance and air; braking gives 60 % of it back.
-It says the same on the powertrain bus.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from carport.car.ecu import BODY_BUS, POWERTRAIN_BUS, Ecu
+from carport.car.ecu import Ecu
 from carport.car.profile import CarError, Profile, SignalValue
 
 _ACCELERATION = 2.5
@@ -44,8 +42,6 @@ class Drivetrain(Ecu):
     """Motor, gear selector, ignition."""
 
     node = "Drivetrain"
-    periods_s: ClassVar = {"DRV_Status": 0.1, "DRV_Odometer": 1.0}
-    buses = (BODY_BUS, POWERTRAIN_BUS)
 
     def __init__(self, profile: Profile, seed: int) -> None:
         super().__init__(profile, seed)

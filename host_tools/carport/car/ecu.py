@@ -3,8 +3,8 @@
 - A message is sent each period, and one of `event_messages` also at once when a signal in it
   changed, though never within 20 ms of the last one. The period jitters by 2 %.
 - Starting takes an ECU 30 to 80 ms; what it is told meanwhile is lost.
-- A command counts if its checksum is right and its counter is not that of the last one taken; what
-  does not count is ignored, and counted.
+- A command counts if its checksum is right and its counter, if it has one, is not that of the last
+  one taken; what does not count is ignored, and counted.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,10 @@ from random import Random
 from typing import ClassVar
 
 import can
+from cantools.database.can import Message
 
 from carport.car.profile import Profile, SignalValue, decode
-
-BODY_BUS = "body"
-POWERTRAIN_BUS = "powertrain"
+from carport.car.protection import Protection
 
 _JITTER = 0.02
 _EVENT_GAP_S = 0.02
@@ -34,7 +33,11 @@ class Ecu:
     command: ClassVar[str | None] = None
     computed: ClassVar[frozenset[str]] = frozenset()
     """Signals that follow from others, so that nobody can set them."""
-    buses: ClassVar[tuple[str, ...]] = (BODY_BUS,)
+    buses: tuple[str, ...]
+    """Where its messages are sent, unless `buses_of` says otherwise."""
+
+    _command: Message | None = None
+    _command_protection: Protection
 
     def __init__(self, profile: Profile, seed: int) -> None:
         self.random = Random(f"{seed}/{self.node}")
@@ -43,10 +46,10 @@ class Ecu:
         self.has_frozen_counters = False
         self.ignored_commands = 0
         self._messages = {name: profile.message(name) for name in self.periods_s}
-        self._protections = {
-            name: profile.protection(name) for name in (*self.periods_s, self.command) if name
-        }
-        self._command = None if self.command is None else profile.message(self.command)
+        self._protections = {name: profile.protection(name) for name in self.periods_s}
+        if self.command is not None:
+            self._command = profile.message(self.command)
+            self._command_protection = profile.protection(self.command)
         self._command_counter: SignalValue | None = None
         self._counters = dict.fromkeys(self.periods_s, 0)
         self._sent: dict[str, tuple[float, dict[str, SignalValue]]] = {}
@@ -92,13 +95,13 @@ class Ecu:
         if self._ready_s is None or now_s < self._ready_s or self.is_silent:
             return False
         data = bytes(message.data)
-        protection = self._protections[self._command.name]
-        if len(data) == self._command.length and protection.is_sound(data):
+        if len(data) == self._command.length and self._command_protection.is_sound(data):
             request = decode(self._command, data)
-            if request["Counter"] != self._command_counter:
-                self._command_counter = request["Counter"]
-                self.obey(request, now_s)
-                return True
+            counter = request.get("Counter")
+            if counter is None or counter != self._command_counter:
+                self._command_counter = counter
+                if self.obey(request, now_s):
+                    return True
         self.ignored_commands += 1
         return False
 
@@ -106,13 +109,17 @@ class Ecu:
         """Return what this ECU says now: all signals of its messages but checksum and counter."""
         raise NotImplementedError
 
-    def obey(self, request: dict[str, SignalValue], now_s: float) -> None:
-        """Do what a sound command asks."""
+    def obey(self, request: dict[str, SignalValue], now_s: float) -> bool:
+        """Do what a sound command asks; return whether it means anything to this ECU."""
         raise NotImplementedError
 
     def set(self, signal: str, value: SignalValue, now_s: float) -> None:
         """Make a signal so, as if somebody in the car had done it; not one of `computed`."""
         raise NotImplementedError
+
+    def buses_of(self, message: str) -> tuple[str, ...]:
+        """Return where a message is sent."""
+        return self.buses
 
     def _send(self, name: str, signals: dict[str, SignalValue], now_s: float) -> list[can.Message]:
         message = self._messages[name]
@@ -124,13 +131,15 @@ class Ecu:
         protection = self._protections[name]
         if not self.has_frozen_counters:
             self._counters[name] = (self._counters[name] + 1) % protection.counter_modulus
-        encoded = message.encode({"CRC": 0, "Counter": self._counters[name], **said})
-        data = bytearray(protection.seal(encoded))
+        blank = {each.name: 0 for each in message.signals if each.name not in said}
+        if "Counter" in blank:
+            blank["Counter"] = self._counters[name]
+        data = bytearray(protection.seal(message.encode({**blank, **said})))
         if self.has_wrong_checksums:
             data[0] ^= 0xFF
         return [
             can.Message(
                 arbitration_id=message.frame_id, is_extended_id=False, data=data, channel=bus
             )
-            for bus in self.buses
+            for bus in self.buses_of(name)
         ]

@@ -24,7 +24,7 @@ FAULTS = {
         Fault("low-battery", "4 % of charge, 11.4 V."),
         Fault("wrong-checksums", "An ECU's frames have wrong checksums.", _ECUS),
         Fault("frozen-counters", "An ECU's frames repeat their counters.", _ECUS),
-        Fault("babbler", "A broken node sends on the gateway's own ID, 0x200."),
+        Fault("babbler", "A broken node sends on the gateway's own ID."),
         Fault("climate", "The climate unit reports a fault and does nothing."),
     )
 }

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cantools.database
 from cantools.database.can import Database, Message
 from cantools.database.namedsignalvalue import NamedSignalValue
 
 from carport.car.protection import Protection, protection_of
 from carport.errors import UsageError
+from carport.profile.transform import Line, read_line
 
 SignalValue = str | float
 """A signal's physical value, or the name that the DBC's value table gives it."""
@@ -29,17 +29,21 @@ class VssName:
     path: str
     datatype: str
     signal: str
-    names: tuple[tuple[str, VssValue], ...]
+    names: tuple[tuple[SignalValue, VssValue], ...]
+    default: VssValue
+    line: Line
 
     def from_signal(self, value: SignalValue) -> VssValue:
         """Return the VSS value, None where VSS has no word for it."""
         if self.names:
-            return dict(self.names).get(str(value))
+            return dict(self.names).get(value, self.default)
         if isinstance(value, str):
             return None
         if self.datatype == "boolean":
             return bool(value)
-        return value if self.datatype == "float" else round(value)
+        factor, offset = self.line
+        told = float(value * factor + offset)
+        return told if self.datatype == "float" else round(told)
 
     def to_signal(self, value: object) -> SignalValue:
         """Return the signal's value.
@@ -57,32 +61,37 @@ class VssName:
             if len(found) == 1:
                 return found[0]
             if found:
-                could_be = f"{self.path}={_text(value)} could be any of {', '.join(found)}"
-                raise CarError(f"{could_be}: set the path that says which")
+                could_be = ", ".join(map(str, found))
+                text = f"{self.path}={_text(value)} could be any of {could_be}"
+                raise CarError(f"{text}: set the path that says which")
             possible = " or ".join(_text(each) for _, each in self.names)
             raise CarError(f"{self.path} takes {possible}, not {_text(value)}")
         if is_boolean != (self.datatype == "boolean") or not isinstance(value, int | float):
             wanted = "true or false" if self.datatype == "boolean" else "a number"
             raise CarError(f"{self.path} takes {wanted}, not {_text(value)}")
-        return int(value) if is_boolean else value
+        factor, offset = self.line
+        return int(value) if is_boolean else (value - float(offset)) / float(factor)
 
 
 class Profile:
     """The DBC and the VSS mapping of a profile's folder."""
 
     def __init__(self, folder: Path) -> None:
-        files = tomllib.loads((folder / "profile.toml").read_text())
-        (dbc,) = {bus["dbc"] for bus in files["buses"]}
-        database = cantools.database.load_file(folder / dbc)
-        if not isinstance(database, Database):
-            raise CarError(f"{dbc} does not describe a CAN bus: give a DBC file")
+        files = _read_toml(folder)
+        self.name = str(files["name"])
         self._files = files
-        self._database = database
+        self._database = Database()
+        for bus in files["buses"]:
+            for file in _listed(bus["dbc"]):
+                self._database.add_dbc_file(folder / file, encoding="cp1252")
+        database = self._database
         self._messages = {
             signal.name: message for message in database.messages for signal in message.signals
         }
-        mapping = json.loads((folder / files["vss"]).read_text())
-        self.vss = {path: _vss_name(path, entry) for path, entry in mapping.items()}
+        self.vss: dict[str, VssName] = {}
+        for file in _listed(files["vss"]):
+            mapping = json.loads((folder / file).read_text())
+            self.vss |= {path: _vss_name(path, entry) for path, entry in mapping.items()}
 
     def message(self, name: str) -> Message:
         """Return the DBC's description of a message."""
@@ -120,13 +129,26 @@ def _plain(value: Any) -> SignalValue:
 
 def _vss_name(path: str, entry: dict[str, Any]) -> VssName:
     source = entry["dbc2vss"]
-    pairs = source.get("transform", {}).get("mapping", [])
+    transform = source.get("transform", {})
     return VssName(
         path,
         entry["datatype"],
         source["signal"],
-        tuple((each["from"], each["to"]) for each in pairs),
+        tuple((each["from"], each["to"]) for each in transform.get("mapping", [])),
+        transform.get("default"),
+        read_line(transform.get("math", "x")),
     )
+
+
+def _read_toml(folder: Path) -> dict[str, Any]:
+    """Return what profile.toml has, and what else its base has."""
+    files = tomllib.loads((folder / "profile.toml").read_text())
+    base = tomllib.loads((folder / files["base"]).read_text()) if "base" in files else {}
+    return {**base, **files}
+
+
+def _listed(names: str | list[str]) -> list[str]:
+    return [names] if isinstance(names, str) else names
 
 
 def _text(value: object) -> str:

@@ -28,6 +28,13 @@ class Protection:
         return self.seal(data) == data
 
 
+class Unprotected(Protection):
+    """No checksum; a counter, if there is one, counts all the same."""
+
+    def seal(self, data: bytes) -> bytes:
+        return data
+
+
 class J1850(Protection):
     """CRC-8 SAE J1850 with the ID."""
 
@@ -63,12 +70,12 @@ class Profile5(Protection):
 
 def protection_of(profile: Mapping[str, Any], name: str, arbitration_id: int) -> Protection:
     """Return the protection of a message by its profile.toml."""
-    for entry in profile["protection"]:
+    for entry in profile.get("protection", []):
         data_ids = entry.get("data_ids", {})
         if name in data_ids:
             profile2 = entry["algorithm"] == "autosar-e2e-2"
             return Profile2(data_ids[name]) if profile2 else Profile5(data_ids[name])
-    return J1850(arbitration_id)
+    return J1850(arbitration_id) if "protection" in profile else Unprotected()
 
 
 def _crc(data: bytes, polynomial: int, width: int) -> int:

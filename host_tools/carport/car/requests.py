@@ -12,14 +12,15 @@
 What cannot be done gives `{"ok": false, "error": "one sentence"}`. A NAME is a VSS path, or one of
 SETTINGS, which are about the world and the simulation. Setting a path touches the car as a hand
 would, and so wakes it; a setting does not. `state` gives null where VSS has no word for what is,
-such as Park as a gear; setting null leaves it as it is, so a state can be set again.
+such as Park as a gear; setting null, or what is so already, leaves it as it is, so a state can be
+set again.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from carport.car.car import Car
-from carport.car.profile import CarError, SignalValue, VssName
+from carport.car.profile import CarError, SignalValue, VssName, VssValue
 from carport.errors import CarportError
 
 Press = Callable[[int], None]
@@ -80,13 +81,14 @@ def _set(car: Car, values: object, now_s: float) -> Mapping[str, Any]:
     if not isinstance(values, dict) or not values:
         raise CarError("name at least one thing to set, and its value")
     settable = _settable(car)
+    current = _vss_values(car)
     settings: dict[str, float] = {}
     signals: dict[str, SignalValue] = {}
     for name, value in values.items():
         if name in SETTINGS:
             settings[name] = _number(name, value, SETTINGS[name])
         elif name in settable:
-            if value is not None:
+            if value is not None and value != current[name]:
                 signals[settable[name].signal] = _signal_value(car, settable[name], value)
         elif name in car.profile.vss:
             raise CarError(f"{name} is the outcome of others: set what it follows from")
@@ -96,7 +98,7 @@ def _set(car: Car, values: object, now_s: float) -> Mapping[str, Any]:
         _apply_setting(car, name, number)
     for signal, value in signals.items():
         car.ecus[car.profile.sender(signal)].set(signal, value, now_s)
-    if signals:
+    if values.keys() & settable.keys():
         car.touch(now_s)
     return values
 
@@ -133,11 +135,8 @@ def _number(name: str, value: object, allowed: tuple[float, float]) -> float:
 
 
 def _state(car: Car) -> dict[str, Any]:
-    signals = {name: value for ecu in car.ecus.values() for name, value in ecu.signals().items()}
     return {
-        "signals": {
-            path: name.from_signal(signals[name.signal]) for path, name in car.profile.vss.items()
-        },
+        "signals": _vss_values(car),
         "settings": {
             "outside_temperature": car.world.outside_celsius,
             "sun": car.world.sun_w_per_m2,
@@ -150,6 +149,11 @@ def _state(car: Car) -> dict[str, Any]:
             node: ecu.ignored_commands for node, ecu in car.ecus.items() if ecu.command is not None
         },
     }
+
+
+def _vss_values(car: Car) -> dict[str, VssValue]:
+    signals = {name: value for ecu in car.ecus.values() for name, value in ecu.signals().items()}
+    return {path: name.from_signal(signals[name.signal]) for path, name in car.profile.vss.items()}
 
 
 def _faults(car: Car) -> list[dict[str, str]]:

@@ -15,11 +15,10 @@ from typing import Any
 import can
 
 from carport.car.car import Car
-from carport.car.ecu import BODY_BUS, POWERTRAIN_BUS
 from carport.car.requests import Press, answer
 
 OpenBus = Callable[[str], can.BusABC]
-"""Opens a new connection to the bus of this name, `body` or `powertrain`."""
+"""Opens a new connection to the car's bus of this name."""
 
 _LONGEST_WAIT_S = 0.05
 
@@ -29,8 +28,9 @@ _log = logging.getLogger(__name__)
 class Runner:
     """A car on its buses, from start to stop; `handle` may be called from any thread.
 
-    buses: those that exist, `body` among them. acknowledges: whether to open the second connection
-    to each; where an adapter can be opened only once, another node must acknowledge.
+    buses: those of the car's that exist, all if not given; the first is among them. acknowledges:
+    whether to open the second connection to each; where an adapter can be opened only once,
+    another node must acknowledge.
     `error` is what ended the run before its time, if anything did.
     """
 
@@ -39,14 +39,14 @@ class Runner:
         car: Car,
         open_bus: OpenBus,
         press: Press,
-        buses: Iterable[str] = (BODY_BUS, POWERTRAIN_BUS),
+        buses: Iterable[str] | None = None,
         acknowledges: bool = True,
     ) -> None:
         self.error: Exception | None = None
         self._car = car
         self._open_bus = open_bus
         self._press = press
-        self._names = tuple(buses)
+        self._names = tuple(car.buses if buses is None else buses)
         self._acknowledges = acknowledges
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -120,8 +120,9 @@ class Runner:
             self._babble(babble)
         else:
             self._leave_babbling()
+        first = self._car.command_bus
         wake_s = min(each for each in due if each is not None)
-        self._hear(BODY_BUS, self._buses[BODY_BUS].recv(max(wake_s - self._now_s(), 0.0)))
+        self._hear(first, self._buses[first].recv(max(wake_s - self._now_s(), 0.0)))
         for name, bus in self._buses.items():
             while self._hear(name, bus.recv(0)):
                 pass
@@ -139,7 +140,7 @@ class Runner:
     def _babble(self, messages: Iterable[can.Message]) -> None:
         if self._babbler_bus is None:
             try:
-                self._babbler_bus = self._open_bus(BODY_BUS)
+                self._babbler_bus = self._open_bus(self._car.babbler.bus)
             except (can.CanError, OSError) as error:
                 _log.error("the babbler cannot join the bus: %s", error)
                 with self._lock:

@@ -29,9 +29,6 @@ class Sleep:
         """Return when the car falls asleep if nobody touches it."""
         return self._touched_s + self.sleep_after_s
 
-    def fall_asleep(self, now_s: float) -> bool:
-        """Fall asleep if it is time; return whether the car did so now."""
-        if not self.is_awake or now_s < self.next_s():
-            return False
-        self.is_awake = False
-        return True
+    def is_due(self, now_s: float) -> bool:
+        """Tell whether the car falls asleep now."""
+        return self.is_awake and now_s >= self.next_s()

@@ -19,8 +19,7 @@ from typing import Any
 
 import can
 
-from carport.car.car import Car
-from carport.car.ecu import BODY_BUS, POWERTRAIN_BUS
+from carport.car.cars import make_car
 from carport.car.runner import Runner
 from carport.emulator.control import ControlServer
 from carport.emulator.device_code import compile_device_code
@@ -36,7 +35,7 @@ from carport.profile import compile_to_file
 HOST = "127.0.0.1"
 COAP_PORT = 5683
 CAN_PORT = 29536
-CHANNELS = {BODY_BUS: "can0", POWERTRAIN_BUS: "can1"}
+CHANNELS = ("can0", "can1")  # of a car's buses, in their order
 DEFAULT_CAR = "reference"
 
 
@@ -84,12 +83,13 @@ class Emulator:
     async def _start(self) -> None:
         parts = self._parts
         profile = profile_folder(self._car_name)
+        car = make_car(profile, self._seed)
         vm = find_micropython()
         device_code = await asyncio.to_thread(compile_device_code, vm)
         compiled = await asyncio.to_thread(compile_to_file, profile, cache_dir() / "profiles")
         state = self._open_state()
 
-        hub = Hub(CHANNELS.values())
+        hub = Hub(CHANNELS)
         can_port = await _start_hub(hub, self._can_port)
         parts.push_async_callback(hub.stop)
         line = SerialLine()
@@ -107,13 +107,13 @@ class Emulator:
         parts.push_async_callback(firmware.stop)
         await firmware.start()
 
+        channels = dict(zip(car.buses, CHANNELS, strict=True))
         runner = Runner(
-            Car(profile, self._seed),
+            car,
             lambda bus: can.Bus(
-                interface="socketcand", host=HOST, port=can_port, channel=CHANNELS[bus]
+                interface="socketcand", host=HOST, port=can_port, channel=channels[bus]
             ),
             firmware.press_button,
-            CHANNELS,
         )
         await asyncio.to_thread(runner.start)
         parts.push_async_callback(asyncio.to_thread, runner.stop)
@@ -130,7 +130,7 @@ class Emulator:
                 "interface": "socketcand",
                 "host": HOST,
                 "port": can_port,
-                "channels": list(CHANNELS.values()),
+                "channels": list(CHANNELS),
             },
             "state": str(state),
         }

@@ -1,0 +1,1 @@
+"""The reference car: an invented one that uses every command."""
