@@ -37,7 +37,8 @@ NONCE_BYTES = 13
 
 _ZERO_BLOCK = bytes(16)
 # The separator "0x01 | nonce" joins these into counter blocks; short messages find theirs here.
-_COUNTERS = [b""] + [bytes((0, i)) for i in range(8)]
+_PIECES = [b""] + [bytes((0, i)) for i in range(9)]
+_COUNTERS = [_PIECES[: count + 2] for count in range(9)]
 
 
 def encode_associated_data(data: bytes) -> bytes:
@@ -70,11 +71,12 @@ def seal(
     Raises:
         EncodeError: a plaintext of 64 KiB or more.
     """
+    tag = _tag(cipher, nonce, associated_data, plaintext, tag_bytes)
     size = len(plaintext)
-    return _xor(
-        plaintext + _tag(cipher, nonce, associated_data, plaintext, tag_bytes),
-        _keystream(cipher, nonce, size, tag_bytes),
-    )
+    stream = _keystream(cipher, nonce, size)
+    hiding = int.from_bytes(stream[16 : 16 + size] + stream[:tag_bytes], "big")
+    number = int.from_bytes(plaintext + tag, "big") ^ hiding
+    return number.to_bytes(size + tag_bytes, "big")
 
 
 def open_(
@@ -92,11 +94,15 @@ def open_(
     size = len(sealed) - tag_bytes
     if size < 0 or size > 0xFFFF:
         raise AuthenticationError("no room for a tag")
-    opened = _xor(sealed, _keystream(cipher, nonce, size, tag_bytes))
-    plaintext = opened[:size]
-    expected = _tag(cipher, nonce, associated_data, plaintext, tag_bytes)
+    stream = _keystream(cipher, nonce, size)
+    number = int.from_bytes(sealed[:size], "big") ^ int.from_bytes(stream[16 : 16 + size], "big")
+    plaintext = number.to_bytes(size, "big")
+    tag = _tag(cipher, nonce, associated_data, plaintext, tag_bytes)
     # Not `==` on bytes, which stops at the first difference and so tells where it is.
-    if int.from_bytes(expected, "big") ^ int.from_bytes(opened[size:], "big"):
+    difference = 0
+    for i in range(tag_bytes):
+        difference |= tag[i] ^ stream[i] ^ sealed[size + i]
+    if difference:
         raise AuthenticationError("tag does not verify")
     return plaintext
 
@@ -111,24 +117,25 @@ def _tag(
     flags = ((tag_bytes - 2) << 2) + 1
     if associated_data:
         flags |= 0x40
-    head = bytes((flags,)) + nonce + size.to_bytes(2, "big")
-    blocks = b"".join((head, associated_data, plaintext, bytes(-size & 15)))
+    blocks = b"".join(
+        (
+            flags.to_bytes(1, "big"),
+            nonce,
+            size.to_bytes(2, "big"),
+            associated_data,
+            plaintext,
+            bytes(-size & 15),
+        )
+    )
     last = len(blocks) - 16
     return cipher.encrypt_cbc(_ZERO_BLOCK, blocks)[last : last + tag_bytes]
 
 
-def _keystream(cipher: "BlockCipher", nonce: bytes, size: int, tag_bytes: int) -> bytes:
-    """Return what hides `size` bytes of plaintext and the tag behind them."""
-    count = ((size + 15) >> 4) + 1
+def _keystream(cipher: "BlockCipher", nonce: bytes, size: int) -> bytes:
+    """Return S0, which hides the tag, and behind it what hides `size` bytes of plaintext."""
+    count = (size + 15) >> 4
     if count < len(_COUNTERS):
-        counters = _COUNTERS[: count + 1]
+        counters = _COUNTERS[count]
     else:
-        counters = [b""] + [i.to_bytes(2, "big") for i in range(count)]
-    stream = cipher.encrypt_ecb((b"\x01" + nonce).join(counters))
-    return stream[16 : 16 + size] + stream[:tag_bytes]
-
-
-def _xor(left: bytes, right: bytes) -> bytes:
-    """Return the exclusive or of two strings of the same length."""
-    number = int.from_bytes(left, "big") ^ int.from_bytes(right, "big")
-    return number.to_bytes(len(left), "big")
+        counters = [b""] + [i.to_bytes(2, "big") for i in range(count + 1)]
+    return cipher.encrypt_ecb((b"\x01" + nonce).join(counters))
