@@ -22,7 +22,7 @@ Source: RFC 7252 sections 4 and 5, RFC 7641, RFC 7959, RFC 8613 section 8, RFC 9
 """
 
 from gateway.coap import block, message
-from gateway.coap.message import Message, encode_uint
+from gateway.coap.message import encode_uint
 from gateway.coap.numbers import (
     ACK,
     BAD_OPTION,
@@ -118,7 +118,7 @@ class Endpoint:
         self._message_id = int.from_bytes(random(2), "big")
         self._etag = int.from_bytes(random(2), "big")
         self._pending: list[Request] = []  # confirmable, without an answer yet
-        self._held: list[tuple[int, Request, Message, Observer | None]] = []
+        self._held: list[tuple[int, Request, int, int, bytes, Observer | None]] = []
         self._without_number: list[tuple[int, Request, Answer, Observer | None]] = []
         self._snapshots: list[tuple[Snapshot, bytes, Answer]] = []
         self._delayed: list[tuple[int, bytes, Hashable]] = []
@@ -137,34 +137,31 @@ class Endpoint:
             self.counters["oversized"] += 1
             return
         try:
-            received = message.decode(data)
+            kind, code, message_id, token, options, payload = message.decode_fields(data)
         except DecodeError:
             self.counters["malformed"] += 1
             if len(data) >= 4 and data[0] & 0xF0 == 0x40:  # confirmable: RFC 7252 section 4.2
                 self._reject(data[2] << 8 | data[3], peer)
             return
-        kind = received.type
-        code = received.code
-        message_id = received.message_id
-        if kind in (ACK, RST):
+        if kind >= ACK:  # or RST
             self._end(peer, message_id, kind == RST)
             return
         if code == EMPTY or code >= 32:  # a ping, or a response to a question we never ask
             if kind == CON:
                 self._reject(message_id, peer)
             return
-        if self._seen.is_known(peer, message_id, received.token):
+        request = Request(kind == CON, message_id, token, peer, now_ms, on_cable)
+        answer = self._seen.answer(request.exchange)
+        if answer is not None:
             self.counters["repeated"] += 1
-            answer = self._seen.answer(peer, message_id, received.token)
-            if answer is not None:
+            if answer:
                 self._out.append((answer, peer))
             return
-        request = Request(received, peer, now_ms, on_cable)
-        for number, value in received.options:
+        for number, value in options:
             if number == OSCORE:
-                self._receive_protected(request, received, value)
+                self._receive_protected(request, value, payload)
                 return
-        self._receive_plain(request, received)
+        self._receive_plain(request, code, options, payload)
 
     def respond(self, request: Request, answer: "Answer", now_ms: int) -> None:
         """Answer a request whose resource returned None."""
@@ -183,20 +180,23 @@ class Endpoint:
         if self._held:
             held = self._held
             self._held = []
-            for after, request, response, observer in held:
+            for waiting_answer in held:
+                after, request, kind, message_id, data, observer = waiting_answer
                 if after <= acknowledged:
                     request.now_ms = now_ms
-                    self._send(request, response, observer)
+                    self._send(request, kind, message_id, data, observer)
                 else:
-                    self._held.append((after, request, response, observer))
+                    self._held.append(waiting_answer)
 
     def handle_timer(self, now_ms: int) -> None:
         """Acknowledge, send again and notify what is due."""
         for request in self._pending:
             if not request.is_acknowledged and now_ms >= request.ack_due_ms:
                 request.is_acknowledged = True
-                acknowledgement = message.encode(Message(ACK, EMPTY, request.message_id))
-                self._remember(request, acknowledgement)
+                acknowledgement = message.encode_fields(
+                    ACK, EMPTY, request.exchange[1], b"", [], b""
+                )
+                self._seen.remember(request.exchange, acknowledgement)
                 self._out.append((acknowledgement, request.peer))
         again, given_up = self._retransmitter.due(now_ms)
         for unacknowledged in again:
@@ -212,18 +212,23 @@ class Endpoint:
 
     def next_timeout(self) -> "int | None":
         """Return when `handle_timer` has something to do."""
-        due = [request.ack_due_ms for request in self._pending if not request.is_acknowledged]
-        if self._delayed:
-            due.append(self._delayed[0][0])
-        for timeout in (self._retransmitter.next_timeout(), self._observers.next_timeout()):
-            if timeout is not None:
-                due.append(timeout)
-        return min(due) if due else None
+        first = self._retransmitter.next_timeout()
+        due_ms = self._observers.next_timeout()
+        if due_ms is not None and (first is None or due_ms < first):
+            first = due_ms
+        if self._delayed and (first is None or self._delayed[0][0] < first):
+            first = self._delayed[0][0]
+        for request in self._pending:
+            if not request.is_acknowledged and (first is None or request.ack_due_ms < first):
+                first = request.ack_due_ms
+        return first
 
-    def _receive_plain(self, request: Request, received: Message) -> None:
+    def _receive_plain(
+        self, request: Request, code: int, options: "Options", payload: bytes
+    ) -> None:
         """Serve discovery and pairing, and nothing else."""
         try:
-            request.read(received.code, received.options, received.payload)
+            request.read(code, options, payload)
         except DecodeError:
             self._plain_error(request, BAD_OPTION, "an option's value is malformed")
             return
@@ -241,7 +246,7 @@ class Endpoint:
             if request.is_confirmable or code < BAD_REQUEST:
                 self._transmit(request, code, options, payload, None)
 
-    def _receive_protected(self, request: Request, received: Message, value: bytes) -> None:
+    def _receive_protected(self, request: Request, value: bytes, ciphertext: bytes) -> None:
         """Verify a request, then serve it. Errors are answered as RFC 8613 section 8.2 says."""
         counters = self.counters
         try:
@@ -253,7 +258,7 @@ class Endpoint:
                 return
             assert key.oscore is not None
             code, options, payload, request.protected = unprotect_request(
-                key.oscore, piv, received.payload
+                key.oscore, piv, ciphertext
             )
         except ReplayError:
             counters["replayed"] += 1
@@ -269,20 +274,23 @@ class Endpoint:
             return
         counters["requests"] += 1
         request.key = key
-        self._remember(request, None)
+        self._seen.remember(request.exchange, b"")
         try:
             request.read(code, options, payload)
         except DecodeError as error:
             self._answer(request, diagnostic(BAD_OPTION, str(error)), None)
             return
         window = key.oscore.replay_window
-        request.is_fresh = key.is_fresh(request.echo, request.now_ms)
+        if request.echo is not None:
+            request.is_fresh = key.is_fresh(request.echo, request.now_ms)
         if not window.is_known:
             if not request.is_fresh:
                 self._challenge(request)
                 return
             window.initialize(request.protected.sequence)
-        request.after = self._keys.confirm(key)
+        change = self._keys.confirm(key)
+        if change:
+            request.after = change
         try:
             answer = self._serve(request)
         except (CommandError, DecodeError) as error:
@@ -312,7 +320,8 @@ class Endpoint:
         least_role = resource.roles.get(request.code)
         if least_role is None:
             return diagnostic(METHOD_NOT_ALLOWED, "no such method here")
-        if request.known_key.principal.role < least_role:
+        assert request.key is not None
+        if request.key.principal.role < least_role:
             self.counters["denied"] += 1
             return diagnostic(FORBIDDEN, "this key may not do that")
         if request.block2 is not None:
@@ -323,7 +332,8 @@ class Endpoint:
         if answer is None or answer[0] != CONTENT:
             return answer
         has_more = type(answer[2]) is list
-        answer = self._cut(request, answer)
+        if has_more or request.block2 is not None:
+            answer = self._cut(request, answer)
         if request.accept >= 0 and (CONTENT_FORMAT, encode_uint(request.accept)) not in answer[1]:
             return diagnostic(NOT_ACCEPTABLE, "another content format")
         if request.observe == 0 and hasattr(resource, "version"):
@@ -356,20 +366,22 @@ class Endpoint:
     def _answer(self, request: Request, answer: "Answer", observer: "Observer | None") -> None:
         """Protect an answer, with a number of our own where the request lends no nonce."""
         code, options, payload = answer
-        if request in self._pending:
+        if self._pending and request in self._pending:
             self._pending.remove(request)
-        if request.protected is None:
+        key = request.key
+        protected = request.protected
+        if protected is None:
             self._transmit(request, code, options, payload, None)
             return
-        key = request.known_key
+        assert key is not None
         assert key.oscore is not None
-        with_piv = observer is not None or not request.protected.lends_nonce
+        with_piv = observer is not None or not protected.lends_nonce
         after = self._keys.reserve(key) if with_piv else 0
         if observer is not None:
             options = sorted(options + [(OBSERVE, b"")])
         try:
             value, ciphertext = protect_response(
-                key.oscore, request.protected, code, options, payload, with_piv
+                key.oscore, protected, code, options, payload, with_piv
             )
         except NonceError:
             if after:  # else the numbers are used up: nothing more can be said with this key
@@ -394,30 +406,34 @@ class Endpoint:
     ) -> None:
         """Choose the message's type and id: a piggybacked ACK, or a message of its own."""
         if request.is_confirmable and not request.is_acknowledged:
-            kind, message_id = ACK, request.message_id
+            kind, message_id = ACK, request.exchange[1]
             request.is_acknowledged = True
         else:
             self._message_id = (self._message_id + 1) & 0xFFFF
             kind, message_id = CON if request.is_confirmable else NON, self._message_id
-        response = Message(kind, code, message_id, request.token, options, payload)
+        data = message.encode_fields(kind, code, message_id, request.token, options, payload)
         if request.after > self._records.acknowledged:
-            self._held.append((request.after, request, response, observer))
+            self._held.append((request.after, request, kind, message_id, data, observer))
         else:
-            self._send(request, response, observer)
+            self._send(request, kind, message_id, data, observer)
 
-    def _send(self, request: Request, response: Message, observer: "Observer | None") -> None:
-        data = message.encode(response)
+    def _send(
+        self,
+        request: Request,
+        kind: int,
+        message_id: int,
+        data: bytes,
+        observer: "Observer | None",
+    ) -> None:
         peer = request.peer
-        if response.type == CON:
+        if kind == CON:
             jitter = self._random(1)[0]
-            self._retransmitter.add(
-                data, peer, response.message_id, observer, jitter, request.now_ms
-            )
-        elif response.type == ACK and (request.key is not None or request.on_cable):
-            self._remember(request, data)
+            self._retransmitter.add(data, peer, message_id, observer, jitter, request.now_ms)
+        elif kind == ACK and (request.key is not None or request.on_cable):
+            self._seen.remember(request.exchange, data)
         if observer is not None:
-            observer.message_id = response.message_id
-        if request.key is None and response.type == NON:
+            observer.message_id = message_id
+        if request.key is None and kind == NON:
             if len(self._delayed) == _MAX_DELAYED:
                 return
             due_ms = request.now_ms + 2 * self._random(1)[0]
@@ -425,9 +441,6 @@ class Endpoint:
             self._delayed.sort(key=_due_ms)
         else:
             self._out.append((data, peer))
-
-    def _remember(self, request: Request, answer: "bytes | None") -> None:
-        self._seen.remember(request.peer, request.message_id, request.token, answer)
 
     def _cut(self, request: Request, answer: "Answer") -> "Answer":
         """Return what fits one datagram, and keep the whole for the blocks asked for next.
@@ -481,7 +494,7 @@ class Endpoint:
             self._transmit(request, code, options, payload, None)
 
     def _reject(self, message_id: int, peer: "Hashable") -> None:
-        self._out.append((message.encode(Message(RST, EMPTY, message_id)), peer))
+        self._out.append((message.encode_fields(RST, EMPTY, message_id, b"", [], b""), peer))
 
     def _end(self, peer: "Hashable", message_id: int, is_reset: bool) -> None:
         """Take note that a message of ours was acknowledged or rejected."""

@@ -140,6 +140,9 @@ class Observers:
 
     def next_timeout(self) -> "int | None":
         """Return when somebody is to be told."""
-        if not self._observers:
-            return None
-        return min([observer.due_ms() for observer in self._observers])
+        first = None
+        for observer in self._observers:
+            due_ms = observer.due_ms()
+            if first is None or due_ms < first:
+                first = due_ms
+        return first

@@ -6,7 +6,6 @@ from gateway.coap.numbers import (
     BLOCK1,
     BLOCK2,
     CBOR,
-    CON,
     CONTENT_FORMAT,
     ECHO,
     OBSERVE,
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
     from typing import Any
 
-    from gateway.coap.message import Message, Options
+    from gateway.coap.message import Options
     from gateway.oscore.protection import ProtectedRequest
     from gateway.vault.keys import Key
 
@@ -45,6 +44,7 @@ class Request:
     """A request whose sender is known, or who needs not be known.
 
     Attributes:
+        exchange: what copies of the message have in common: peer, message id and token.
         key: the context it was verified with, None for one in plain text.
         segments: the URI's path.
         is_fresh: it carries an Echo value that is a few seconds old at most.
@@ -54,6 +54,7 @@ class Request:
     What most requests lack stands here as the class's own attribute, and takes no memory in each.
     """
 
+    on_cable = False
     is_acknowledged = False
     ack_due_ms = 0
     after = 0
@@ -62,6 +63,7 @@ class Request:
     code = 0
     payload = b""
     is_fresh = False
+    queries: "tuple[bytes, ...]" = ()
     echo: "bytes | None" = None
     observe = -1
     accept = -1
@@ -69,15 +71,23 @@ class Request:
     block1: "bytes | None" = None
     unknown_option = 0
 
-    def __init__(self, message: "Message", peer: "Hashable", now_ms: int, on_cable: bool) -> None:
+    def __init__(
+        self,
+        is_confirmable: bool,
+        message_id: int,
+        token: bytes,
+        peer: "Hashable",
+        now_ms: int,
+        on_cable: bool,
+    ) -> None:
+        self.is_confirmable = is_confirmable
+        self.exchange = (peer, message_id, token)
         self.peer = peer
-        self.is_confirmable = message.type == CON
-        self.message_id = message.message_id
-        self.token = message.token
+        self.token = token
         self.now_ms = now_ms
-        self.on_cable = on_cable
         self.segments: list[bytes] = []
-        self.queries: list[bytes] = []
+        if on_cable:
+            self.on_cable = True
 
     def read(self, code: int, options: "Options", payload: bytes) -> None:
         """Take over the code, options and payload that the sender vouched for.
@@ -86,12 +96,13 @@ class Request:
             DecodeError: an option's value is not of its format.
         """
         self.code = code
-        self.payload = payload
+        if payload:
+            self.payload = payload
         for number, value in options:
             if number == URI_PATH:
                 self.segments.append(value)
             elif number == URI_QUERY:
-                self.queries.append(value)
+                self.queries += (value,)
             elif number == ECHO:
                 self.echo = value
             elif number == OBSERVE:

@@ -21,6 +21,7 @@ from gateway.errors import DecodeError, EncodeError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     Options = list[tuple[int, bytes]]
+    Fields = tuple[int, int, int, bytes, Options, bytes]
 
 PAYLOAD_MARKER = const(0xFF)
 MAX_OPTION_NUMBER = const(0xFFFF)
@@ -57,10 +58,18 @@ def decode(data: "bytes | bytearray | memoryview") -> Message:
     """Return the message that the datagram data holds.
 
     Raises:
+        DecodeError: as decode_fields().
+    """
+    return Message(*decode_fields(bytes(data)))
+
+
+def decode_fields(data: bytes) -> "Fields":
+    """Return type, code, message id, token, options and payload of the datagram data.
+
+    Raises:
         DecodeError: another version, a token length of 9 to 15, an empty message with anything
             behind its header, or a bad body (see decode_body).
     """
-    data = bytes(data)
     size = len(data)
     if size < 4:
         raise DecodeError("shorter than a header")
@@ -74,8 +83,7 @@ def decode(data: "bytes | bytearray | memoryview") -> Message:
     if token_end > 12 or token_end > size:
         raise DecodeError("a token too long")
     options, payload = decode_body(data, token_end)
-    message_id = data[2] << 8 | data[3]
-    return Message(first >> 4 & 3, code, message_id, data[4:token_end], options, payload)
+    return first >> 4 & 3, code, data[2] << 8 | data[3], data[4:token_end], options, payload
 
 
 def decode_body(data: bytes, offset: int) -> "tuple[Options, bytes]":
@@ -126,25 +134,31 @@ def encode(message: Message) -> bytes:
     """Return message as a datagram.
 
     Raises:
-        EncodeError: a field out of its range, options not in order, or an empty message with a
-            token, options or a payload.
+        EncodeError: a type, code or message id out of its range, or as encode_fields().
     """
-    token = message.token
-    message_id = message.message_id
-    code = message.code
-    if not 0 <= message.type <= 3 or not 0 <= code <= 0xFF or not 0 <= message_id <= 0xFFFF:
+    kind, code, message_id = message.type, message.code, message.message_id
+    if not 0 <= kind <= 3 or not 0 <= code <= 0xFF or not 0 <= message_id <= 0xFFFF:
         raise EncodeError("a type, code or message id out of range")
-    if len(token) > 8:
+    return encode_fields(kind, code, message_id, message.token, message.options, message.payload)
+
+
+def encode_fields(
+    type: int, code: int, message_id: int, token: bytes, options: "Options", payload: bytes
+) -> bytes:
+    """Return a datagram; type, code and message_id are in their ranges.
+
+    Raises:
+        EncodeError: a token too long, options not in order, or an empty message with a token,
+            options or a payload.
+    """
+    size = len(token)
+    if size > 8:
         raise EncodeError("a token of more than 8 bytes")
-    if code == EMPTY and (token or message.options or message.payload):
+    if code == EMPTY and (token or options or payload):
         raise EncodeError("an empty message carries nothing")
-    buffer = bytearray(4)
-    buffer[0] = 0x40 | message.type << 4 | len(token)
-    buffer[1] = code
-    buffer[2] = message_id >> 8
-    buffer[3] = message_id & 0xFF
+    buffer = bytearray((0x40 | type << 4 | size, code, message_id >> 8, message_id & 0xFF))
     buffer.extend(token)
-    append_body(buffer, message.options, message.payload)
+    append_body(buffer, options, payload)
     return bytes(buffer)
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
     from typing import Any
 
+    Exchange = tuple[Hashable, int, bytes]
+
 _REMEMBERED = const(24)
 _BYTES = const(4096)
 _ACK_TIMEOUT_MS = const(2000)
@@ -30,37 +32,36 @@ _MAX_UNACKNOWLEDGED = const(16)
 
 
 class Deduplicator:
-    """The newest requests, and what was sent in answer to each, within a budget of bytes."""
+    """The newest requests, and what was sent in answer to each, within a budget of bytes.
+
+    A request is known by its exchange: its peer, message id and token.
+    """
 
     def __init__(self) -> None:
-        self._answers: dict[tuple[Hashable, int, bytes], bytes | None] = {}
-        self._order: list[tuple[Hashable, int, bytes]] = []
+        self._answers: dict[Exchange, bytes] = {}
+        self._order: list[Exchange] = []
         self._bytes = 0
 
-    def is_known(self, peer: "Hashable", message_id: int, token: bytes) -> bool:
-        """Tell whether the request is remembered."""
-        return (peer, message_id, token) in self._answers
+    def answer(self, exchange: "Exchange") -> "bytes | None":
+        """Return the bytes that answered a request, b"" if nothing was sent yet.
 
-    def answer(self, peer: "Hashable", message_id: int, token: bytes) -> "bytes | None":
-        """Return the bytes that answered a remembered request; None if nothing was sent yet."""
-        return self._answers[peer, message_id, token]
+        None: the request is not remembered.
+        """
+        return self._answers.get(exchange)
 
-    def remember(
-        self, peer: "Hashable", message_id: int, token: bytes, answer: "bytes | None"
-    ) -> None:
+    def remember(self, exchange: "Exchange", answer: bytes) -> None:
         """Remember a request, or what was sent last in answer to it, and forget the oldest."""
-        key = (peer, message_id, token)
-        old = self._answers.get(key)
-        if key not in self._answers:
-            self._order.append(key)
-        self._answers[key] = answer
-        self._bytes += _size(answer) - _size(old)
-        while len(self._order) > _REMEMBERED or (self._bytes > _BYTES and len(self._order) > 1):
-            self._bytes -= _size(self._answers.pop(self._order.pop(0)))
-
-
-def _size(answer: "bytes | None") -> int:
-    return 0 if answer is None else len(answer)
+        answers = self._answers
+        order = self._order
+        old = answers.get(exchange)
+        answers[exchange] = answer
+        if old is None:
+            order.append(exchange)
+            self._bytes += len(answer)
+        else:
+            self._bytes += len(answer) - len(old)
+        while len(order) > _REMEMBERED or (self._bytes > _BYTES and len(order) > 1):
+            self._bytes -= len(answers.pop(order.pop(0)))
 
 
 class Unacknowledged:
@@ -112,7 +113,11 @@ class Retransmitter:
 
     def next_timeout(self) -> "int | None":
         """Return when `due` has something to do."""
-        return min([message.due_ms for message in self._waiting]) if self._waiting else None
+        first = None
+        for message in self._waiting:
+            if first is None or message.due_ms < first:
+                first = message.due_ms
+        return first
 
     def due(self, now_ms: int) -> "tuple[list[Unacknowledged], list[Unacknowledged]]":
         """Return the messages to send again now, and those that are given up."""

@@ -140,7 +140,10 @@ class VehicleState:
 
         A leaf that becomes overdue changes it only once it is received again: group_expires_ms.
         """
-        return sum([watcher.version for watcher in self._groups[group]])
+        version = 0
+        for watcher in self._groups[group]:
+            version += watcher.version
+        return version
 
     def group_expires_ms(self, group: int, now_ms: int) -> "int | None":
         """Return when the first leaf of a group will be overdue, unless received; None if none."""

@@ -3,39 +3,44 @@
 from gateway.coap.reliability import Deduplicator, Retransmitter
 
 
+def known(seen: Deduplicator) -> list[int]:
+    """Return the message ids that are remembered."""
+    return [n for n in range(40) if seen.answer(("peer", n, b"t")) is not None]
+
+
 def test_the_newest_requests_are_remembered() -> None:
     seen = Deduplicator()
     for message_id in range(40):
-        seen.remember("peer", message_id, b"t", b"answer %d" % message_id)
-    assert [n for n in range(40) if seen.is_known("peer", n, b"t")] == list(range(16, 40))
-    assert seen.answer("peer", 39, b"t") == b"answer 39"
-    assert not seen.is_known("other", 39, b"t")
-    assert not seen.is_known("peer", 39, b"u")
+        seen.remember(("peer", message_id, b"t"), b"answer %d" % message_id)
+    assert known(seen) == list(range(16, 40))
+    assert seen.answer(("peer", 39, b"t")) == b"answer 39"
+    assert seen.answer(("other", 39, b"t")) is None
+    assert seen.answer(("peer", 39, b"u")) is None
 
 
 def test_large_answers_are_remembered_within_a_budget() -> None:
     seen = Deduplicator()
     for message_id in range(40):
-        seen.remember("peer", message_id, b"t", None)
-        seen.remember("peer", message_id, b"t", bytes(1100))
-    assert [n for n in range(40) if seen.is_known("peer", n, b"t")] == list(range(37, 40))
+        seen.remember(("peer", message_id, b"t"), b"")
+        seen.remember(("peer", message_id, b"t"), bytes(1100))
+    assert known(seen) == list(range(37, 40))
 
 
 def test_one_answer_is_remembered_however_large() -> None:
     seen = Deduplicator()
-    seen.remember("peer", 1, b"t", bytes(10_000))
-    assert seen.is_known("peer", 1, b"t")
-    seen.remember("peer", 2, b"t", b"")
-    assert not seen.is_known("peer", 1, b"t")
+    seen.remember(("peer", 1, b"t"), bytes(10_000))
+    assert seen.answer(("peer", 1, b"t")) is not None
+    seen.remember(("peer", 2, b"t"), b"")
+    assert seen.answer(("peer", 1, b"t")) is None
 
 
 def test_an_answer_replaces_the_one_before() -> None:
     seen = Deduplicator()
     for _ in range(100):
-        seen.remember("peer", 1, b"t", bytes(2000))
-        seen.remember("peer", 2, b"t", bytes(2000))
-    assert seen.is_known("peer", 1, b"t")
-    assert seen.is_known("peer", 2, b"t")
+        seen.remember(("peer", 1, b"t"), bytes(2000))
+        seen.remember(("peer", 2, b"t"), bytes(2000))
+    assert seen.answer(("peer", 1, b"t")) is not None
+    assert seen.answer(("peer", 2, b"t")) is not None
 
 
 def test_retransmissions_double_their_distance_then_end() -> None:
