@@ -7,8 +7,8 @@ is wanted is divided into two groups:
 1. While there are more than six, those two become one whose common pattern lets the fewest ids
    pass, and it swallows what it covers.
 2. A group's mask is what the masks of its members have in common. Of all divisions, that is taken
-   under which the fewest ids pass; among equals the one with more members in the first group, for
-   that has two buffers.
+   under which the fewest ids pass. A group without members repeats the other one, so that what
+   the first can repeat has two buffers.
 
 Every wanted id passes, whatever is merged and divided: masks only ever lose bits, and each
 member's value is one of its group's filters. What passes beyond that is for software to reject, by
@@ -197,9 +197,8 @@ def _divide(patterns: "list[Pattern]") -> "tuple[list[Pattern], list[Pattern]]":
         values, mask = _group(first)
         values_1, mask_1 = _group(second)
         if len(values) <= _FIRST and len(values_1) <= _SECOND:
-            share = _share(values, mask) + _share(values_1, mask_1)
-            choices.append((share, len(second), i))
-    _, _, best = min(choices)
+            choices.append((_share(values, mask) + _share(values_1, mask_1), i))
+    _, best = min(choices)
     first = [each for j, each in enumerate(patterns) if best >> j & 1]
     return first, [each for each in patterns if each not in first]
 

@@ -88,7 +88,6 @@ class Transmitter:
             raise ValueError("invalid id")
         frame[3] = id >> 3
         frame[4] = (id & 7) << 5
-        frame[5] = frame[6] = 0
         return id << 19
 
     def find_rank(self, urgency: int, flags: int) -> int:

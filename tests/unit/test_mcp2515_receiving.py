@@ -132,20 +132,59 @@ def test_changing_the_filters_keeps_what_came_by_the_old_ones_and_nothing_later(
     rig = Rig(has_interrupt=False)
     can = rig.controller([(0x100, 0x7FF, 0)])
     rig.bus.deliver(frame(1, 0x100))
-    can.set_filters([(0x200, 0x7FF, 0)])
-    rig.bus.deliver(frame(2, 0x100))
-    rig.bus.deliver(frame(3, 0x200))
-    assert taken(can) == [1, 3]
+    can.set_filters([(each, 0x7FF, 0) for each in range(0x200, 0x800, 0xD1)])
+    assert not can.hardware_filters.is_exact
+    rig.bus.deliver(frame(3, 0x100))
+    rig.bus.deliver(frame(4, 0x200))
+    assert taken(can) == [1, 4]
     assert rig.chip.misuses == []
+
+
+def test_up_to_two_ids_have_both_buffers() -> None:
+    rig = Rig(has_interrupt=False)
+    can = rig.controller([(0x100, 0x7FF, 0), (0x200, 0x7FF, 0)])
+    for arbitration_id in (0x100, 0x200):
+        rig.bus.deliver(frame(1, arbitration_id))
+        rig.bus.deliver(frame(2, arbitration_id))
+        assert taken(can) == [1, 2]
+
+
+def test_a_length_above_eight_means_eight() -> None:
+    rig = Rig()
+    can = rig.controller()
+    rig.spi.spoil_in = lambda position, byte: byte | 15 if position == 5 else byte
+    rig.bus.deliver((0x123, False, False, b"12345678"))
+    mine: list[object] = [0, memoryview(bytearray(8)), 0, 0]
+    assert can.recv(mine) is mine
+    assert mine[1] == b"12345678"
 
 
 def test_two_that_came_before_the_first_look_are_taken_in_order() -> None:
     rig = Rig(has_interrupt=False)
     can = rig.controller()
-    for start in range(0, 10, 2):
+    for start in range(0, 12, 3):
         rig.bus.deliver(frame(start))
+        assert taken(can) == [start]
         rig.bus.deliver(frame(start + 1))
-        assert taken(can) == [start, start + 1]
+        rig.bus.deliver(frame(start + 2))
+        assert taken(can) == [start + 1, start + 2]
+
+
+@pytest.mark.parametrize("has_interrupt", [True, False])
+def test_what_rolled_over_during_a_read_comes_before_what_follows_it(has_interrupt: bool) -> None:
+    rig = Rig(has_interrupt)
+    can = rig.controller()
+    rig.transfers()
+
+    def before_byte(position: int) -> None:
+        number = len(rig.spi.transfers)
+        if (number, position) in ((2, 13), (3, 0)):  # reading buffer 0, and after it
+            rig.bus.deliver(frame(number - 1))
+
+    rig.spi.before_byte = before_byte
+    rig.bus.deliver(frame(0))
+    assert taken(can) == [0, 1, 2]
+    assert hexes(rig)[:5] == [READ_FLAGS, READ_RX0, READ_FLAGS, READ_RX1, READ_RX0]
 
 
 @pytest.mark.parametrize("has_interrupt", [True, False])

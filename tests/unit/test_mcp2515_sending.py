@@ -167,6 +167,25 @@ def test_unordered_frames_are_taken_where_there_is_no_place_in_order() -> None:
     assert can.send(0x123, b"", can.FLAG_UNORDERED) is not None
 
 
+def test_a_handler_that_sends_meanwhile_does_not_spoil_the_frame() -> None:
+    rig = Rig(has_interrupt=False)
+    can = rig.controller()
+
+    def handler(can: MCP2515) -> None:
+        while can.irq().flags():
+            pass
+        can.send(0x1ABCDEF1, b"", EXT)
+
+    for number in range(3):
+        can.send(0x100 + number, b"")
+    can.irq(handler, can.IRQ_TX)
+    rig.bus.run()
+    assert can.send(0x2AA, b"12") is not None  # finds all taken, looks, and so calls the handler
+    can.irq(lambda can: None, can.IRQ_RX)
+    rig.bus.run()
+    assert rig.bus.sent[3:] == [(0x1ABCDEF1, True, False, b""), (0x2AA, False, False, b"12")][::-1]
+
+
 @pytest.mark.parametrize("has_interrupt", [True, False])
 def test_each_is_reported_once(has_interrupt: bool) -> None:
     rig = Rig(has_interrupt)
