@@ -126,9 +126,16 @@ def find_control(state: Path | None = None) -> Path:
     Raises:
         ControlError: there is none, or none was named and there are several.
     """
-    running = {
-        Path(entry["state"]).resolve(): Path(entry["control"]) for entry in _running_emulators()
-    }
+    return Path(find_emulator(state)["control"])
+
+
+def find_emulator(state: Path | None = None) -> dict[str, Any]:
+    """Return how the emulator with this state folder, or the only one, has announced itself.
+
+    Raises:
+        ControlError: there is none, or none was named and there are several.
+    """
+    running = {Path(entry["state"]).resolve(): entry for entry in _running_emulators()}
     if state is not None:
         if state.resolve() not in running:
             raise ControlError(

@@ -134,7 +134,9 @@ class Emulator:
             },
             "state": str(state),
         }
-        parts.enter_context(announced({**self.endpoints, "control": str(control_path)}))
+        parts.enter_context(
+            announced({**self.endpoints, "car": self._car_name, "control": str(control_path)})
+        )
 
     def _open_state(self) -> Path:
         """Return the state folder, which is this emulator's alone until it stops."""

@@ -73,6 +73,7 @@ def load(folder: Path) -> Profile:
         tuple(sources),
         tried,
         buses,
+        messages,
         leaves,
         timeouts_ms,
         protections,

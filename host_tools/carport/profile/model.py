@@ -203,7 +203,8 @@ class Unavailable:
 class Profile:
     """A car as data, all of it checked.
 
-    files: all that it was read from. leaves: sorted by path. timeouts_ms: of each message that is
+    files: all that it was read from. messages: all that its DBC files describe, by name. leaves:
+    sorted by path. timeouts_ms: of each message that is
     received. protections: of each message that has one. sources: where its facts come from;
     tried: by whom, on a real car.
     """
@@ -216,6 +217,7 @@ class Profile:
     sources: tuple[str, ...]
     tried: str
     buses: tuple[Bus, ...]
+    messages: dict[str, Message]
     leaves: tuple[Leaf, ...]
     timeouts_ms: dict[str, int]
     protections: dict[str, Protection]
