@@ -7,8 +7,8 @@ Rules:
 2. Changes are told at each quarter of a second, to all observers at once, so that what they are
    told is made once. Without a change something is sent every 10 s all the same, for ages go on
    and a silent gateway should be noticed.
-3. Whoever has been sent the first block of an answer is told no more until the last one is fetched,
-   or 2 s have passed: a new answer would take the place of the one being read.
+3. Whoever has been sent the first block of an answer is told no more until the last one is
+   fetched, or 2 s have passed: a new answer would take the place of the one being read.
 4. Each minute a notification is confirmable. Whoever does not acknowledge it, or resets any, is
    forgotten; so is a key that is revoked.
 """

@@ -6,8 +6,8 @@ The first byte tells the kind:
     C0  0A  text in UTF-8 ...                      C0    a diagnostic line
     C0  A9  CoAP message ...   FCS low   FCS high  C0    a message, with the FCS-16 of RFC 1662
 
-The FCS covers A9 and the message. Within a frame C0 is sent as DB DC, and DB as DB DD; DB C0 aborts
-the frame.
+The FCS covers A9 and the message. Within a frame C0 is sent as DB DC, and DB as DB DD; DB C0
+aborts the frame.
 """
 
 from gateway.const import const
