@@ -82,7 +82,8 @@ def test_4_is_not_authorised(
     (contexts.parent / "gateway.json").write_text("{}")
     friend.route("car", emulator.coap.removeprefix("coap://"))
     assert friend.run("signals", "Vehicle.Speed")
-    for words in (("lock",), ("climate", "on"), ("pair", "--context", "x", "--role", "owner")):
+    more = ("pair", "--context", str(tmp_path / "more"), "--role", "owner")
+    for words in (("lock",), ("climate", "on"), more):
         assert friend.run(*words, exit_code=4)["error"]
     assert listener.heard == []
     stranger = CommandLine(tmp_path / "elsewhere")
@@ -94,7 +95,7 @@ def test_5_is_no_answer_though_it_may_have_been_heard(
 ) -> None:
     with UdpTap(emulator.coap, lambda data: message.decode(data).code == POST) as tap:
         owner.route("car", tap.address)
-        told = owner.run("lock", "--via", "lan", "--timeout", "2", exit_code=5)
+        told = owner.run("lock", "--via", "lan", "--timeout", "1", exit_code=5)
     owner.route("car", emulator.coap.removeprefix("coap://"))
     assert "may still happen until" in told["error"]
 
@@ -116,5 +117,5 @@ def test_5_is_no_answer_from_a_gateway_that_was_killed(
     owner: CommandLine, emulator: EmulatorProcess
 ) -> None:
     emulator.stop(signal.SIGKILL)
-    told = owner.run("lock", "--timeout", "2", exit_code=5)
+    told = owner.run("lock", "--timeout", "1", exit_code=5)
     assert "nothing was sent" in told["error"]
