@@ -5,6 +5,7 @@
     hash          str, changes whenever the profile or this compiler does
     buses         [[name, bitrate], ...]; a bus is an index into it everywhere
     filters       for each bus [[id, mask, flags], ...] for machine.CAN.set_filters: what is read
+                  and what is routed
     received      [message, ...]; see gateway.can.received_message
     transmitted   [message, ...]; see gateway.can.transmitter; `transmit` is an index into it
     payloads      [[received message, multiplexor's value or None], ...]
@@ -12,6 +13,8 @@
     leaves        [leaf, ...] in the order of their paths; see gateway.vehicle.state
     wake          None or {"frames": [[after_ms, transmit, {place: raw}], ...], "period_ms",
                   "timeout_ms", "stays": whether they go on until the command has ended}
+    routes        [[from bus, to bus, id, mask, is extended, length, rate_hz, burst], ...];
+                  see gateway.can.router
     interlocks    {name: {"silent_allows": bool, "all": [condition, ...]}}
     commands      {name: {
                       "resource", "transmit", "values": {place: raw}, "interlocks": [name, ...],
@@ -60,6 +63,7 @@ from carport.profile.model import (
     Unavailable,
     Wake,
 )
+from carport.profile.routes import compiled_routes, widen_filters
 from gateway.can.signal import put_raw
 
 FLAG_EXT_ID = 2  # machine.CAN's
@@ -103,6 +107,7 @@ def compiled(profile: Profile) -> dict[str, Any]:
         "payloads": payloads,
         "meanings": meanings,
         "leaves": rows,
+        "routes": compiled_routes(profile),
         "wake": profile.wake and _wake(profile.wake, transmitted),
         "interlocks": {
             name: {
@@ -145,6 +150,7 @@ def _filters(profile: Profile) -> list[list[list[int]]]:
         definition = message.definition
         mask, flags = (0x1FFFFFFF, FLAG_EXT_ID) if definition.is_extended_frame else (0x7FF, 0)
         filters[message.bus].append([definition.frame_id, mask, flags])
+    widen_filters(filters, profile)
     return filters
 
 

@@ -10,6 +10,7 @@ from carport.profile.conditions import read_interlocks
 from carport.profile.dbc import check_message, read_messages
 from carport.profile.model import Bus, Leaf, Message, Profile
 from carport.profile.protections import read_protections
+from carport.profile.routes import check_routes, read_route, take_routes
 from carport.profile.source import ProfileError, Source, Table
 from carport.profile.vss import read_leaves
 from carport.profile.wake import read_wake
@@ -40,6 +41,7 @@ def load(folder: Path) -> Profile:
     sources = holder("sources").take_list("sources", str, [])
     tried = holder("tried").take("tried", str, "nobody yet")
     buses, messages = _read_buses(holder("buses"), folder)
+    route_tables = take_routes(holder("routes"))
     protections = read_protections(holder("protection"), messages)
     command_tables = holder("commands").take_named("commands", "commands")
     arguments = {
@@ -80,7 +82,9 @@ def load(folder: Path) -> Profile:
         wake,
         interlocks,
         commands,
+        tuple(read_route(one, buses) for one in route_tables),
     )
+    check_routes(profile, route_tables)
     for message in (*profile.received, *profile.transmitted):
         check_message(message, protections.get(message.name))
     return profile

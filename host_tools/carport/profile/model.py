@@ -192,6 +192,20 @@ class Command:
 
 
 @dataclass(frozen=True)
+class Route:
+    """Which frames cross from one bus to another, both given by their indexes, and how often."""
+
+    source: int
+    destination: int
+    arbitration_id: int
+    mask: int
+    is_extended_id: bool
+    length: int
+    rate_hz: int
+    burst: int
+
+
+@dataclass(frozen=True)
 class Unavailable:
     """A command that this car cannot be given, and why."""
 
@@ -224,6 +238,7 @@ class Profile:
     wake: Wake | None
     interlocks: dict[str, Interlock]
     commands: dict[str, Command | Unavailable]
+    routes: tuple[Route, ...]
 
     @property
     def received(self) -> list[Message]:
