@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from carport.emulator.emulator import DEFAULT_CAR, profile_folder
+from carport.emulator.emulator import DEFAULT_CAR
 from carport.profile import compile_profile
+from carport.profile.installed import profile_folder
 from gateway import cbor
 from tests.bench.core_loop import DOORS, DRIVE
 from tests.differential.frames import protected

@@ -20,8 +20,9 @@ from carport.client import Client, System
 from carport.demo.listener import Listener
 from carport.demo.report import Report
 from carport.emulator.control import ask, find_control
-from carport.emulator.emulator import DEFAULT_CAR, profile_folder
+from carport.emulator.emulator import DEFAULT_CAR
 from carport.emulator.process import EmulatorProcess
+from carport.profile.installed import profile_folder
 
 _CARPORT = (sys.executable, "-c", "from carport.cli import main; main()")
 _COMMAND_TIMEOUT_S = 40.0

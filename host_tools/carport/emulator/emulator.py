@@ -27,10 +27,11 @@ from carport.emulator.firmware_process import FirmwareProcess
 from carport.emulator.registry import announced
 from carport.emulator.serial_line import SerialLine
 from carport.emulator.vm import find_micropython
-from carport.errors import CarportError, UsageError
+from carport.errors import CarportError
 from carport.hub import Hub
-from carport.paths import cache_dir, device_source_root
+from carport.paths import cache_dir
 from carport.profile import compile_to_file
+from carport.profile.installed import profile_folder
 
 HOST = "127.0.0.1"
 COAP_PORT = 5683
@@ -44,6 +45,7 @@ class Emulator:
 
     state: a folder that outlives the emulator; None for one that does not. A port of 0 is any free
     one, of None the usual one if it is free. on_log gets each line the board prints.
+    is_listen_only: the board is as one in a car, which sends nothing before its owner arms it.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Emulator:
         can_port: int | None,
         seed: int,
         on_log: Callable[[str], None],
+        is_listen_only: bool = False,
     ) -> None:
         self.endpoints: dict[str, Any] = {}
         self._state = state
@@ -62,6 +65,7 @@ class Emulator:
         self._can_port = can_port
         self._seed = seed
         self._on_log = on_log
+        self._is_listen_only = is_listen_only
         self._parts = AsyncExitStack()
 
     async def start(self) -> None:
@@ -102,6 +106,7 @@ class Emulator:
             "coap_port": coap_port,
             "serial": line.board_path,
             "can_port": can_port,
+            "bench": not self._is_listen_only,
         }
         firmware = FirmwareProcess(vm, device_code, settings, self._on_log, line.clear)
         parts.push_async_callback(firmware.stop)
@@ -158,19 +163,6 @@ class Emulator:
                 f"cannot use the folder {state} ({error.strerror}): choose another --state"
             ) from error
         return state
-
-
-def profile_folder(car: str) -> Path:
-    """Return the profile's folder of a car.
-
-    Raises:
-        UsageError: there is no such car.
-    """
-    profiles = device_source_root() / "gateway" / "profiles"
-    cars = sorted(path.parent.name for path in profiles.glob("*/profile.toml"))
-    if car not in cars:
-        raise UsageError(f"there is no car {car}: --car takes {', '.join(cars)}")
-    return profiles / car
 
 
 async def _start_hub(hub: Hub, port: int | None) -> int:
