@@ -112,17 +112,21 @@ class Car:
 
     def advance(self, now_s: float) -> None:
         """Let the time pass up to now_s."""
-        was_in_use = self._is_in_use()
+        was_in_use = self.is_in_use()
         begin_s = self._now_s
         steps = ceil((now_s - begin_s) / _LONGEST_STEP_S)
         for step in range(steps):
             elapsed_s = (now_s - begin_s) / steps
             self._advance_step(elapsed_s, begin_s + elapsed_s * (step + 1))
         self._now_s = now_s
-        if was_in_use or self._is_in_use():
+        if was_in_use or self.is_in_use():
             self.touch(now_s)
         elif self.sleep.is_due(now_s):
             self.fall_asleep()
+
+    def is_in_use(self) -> bool:
+        """Tell whether something in it is on, or open."""
+        return self.body.is_open or self.climate.is_running or self.drivetrain.is_in_use
 
     def fall_asleep(self) -> None:
         """Fall asleep now."""
@@ -163,9 +167,6 @@ class Car:
             self.climate.electric_w + self.drivetrain.drawn_w,
             self.drivetrain.is_on or self.climate.is_running,
         )
-
-    def _is_in_use(self) -> bool:
-        return self.body.is_open or self.climate.is_running or self.drivetrain.is_in_use
 
     def _apply(self, name: str, place: str, is_broken: bool) -> None:
         part = place.title().replace("-", "")

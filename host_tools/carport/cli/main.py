@@ -27,6 +27,7 @@ _COMMANDS = {
     "status": ("carport.cli.status:status", "Show the car's state."),
     "watch": ("carport.cli.watch:watch", "Show the car's state as it changes."),
     "signals": ("carport.cli.signals:signals", "Show signals by VSS path."),
+    "profile": ("carport.cli.profile:profile", "Check, show and compile cars as data."),
     "completion": ("carport.cli.completion:completion", "Print a shell's completion script."),
 }
 

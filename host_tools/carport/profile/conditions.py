@@ -23,6 +23,9 @@ def read_interlocks(tables: dict[str, Table], leaves: dict[str, Leaf]) -> dict[s
         conditions = read_conditions(table, "all", table.take_list("all", dict), leaves)
         if not conditions:
             raise table.error(f"interlock {name} has no conditions", "all")
+        buses = {leaves[one.path].message.bus for one in conditions}
+        if _SILENT[silent] and len(buses) > 1:
+            raise table.error("its signals are on several buses: make an interlock of each", "all")
         table.finish()
         interlocks[name] = Interlock(_SILENT[silent], conditions)
     return interlocks

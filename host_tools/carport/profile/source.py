@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from carport.errors import CarportError
+from carport.errors import UsageError
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -21,7 +21,7 @@ _KIND_NAMES = {
 }
 
 
-class ProfileError(CarportError):
+class ProfileError(UsageError):
     """A profile that cannot be used; `file`, and `line` where it is known, tell where."""
 
     def __init__(self, file: Path, line: int | None, text: str) -> None:

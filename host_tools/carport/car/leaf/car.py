@@ -28,6 +28,8 @@ class Car(car.Car):
     imitated: ClassVar = "TCU_Command"
     unknown_faults = frozenset({"wrong-checksums", "frozen-counters"})
 
+    body: Body
+
     def make_ecus(self, seed: int) -> None:
         year = int(self.profile.name.removeprefix("leaf-"))
         self._needs_both = year >= _FIRST_CAR_BUS_YEAR
@@ -40,6 +42,7 @@ class Car(car.Car):
         self._wake = self.profile.message("TCU_Wake")
         self._command = self.profile.message("TCU_Command")
         self._doze_ends_s: float | None = None
+        self._is_driving = False
 
     def hear_asleep(self, message: can.Message, now_s: float) -> None:
         if message.channel == self.command_bus and self._is_wake(message):
@@ -63,6 +66,12 @@ class Car(car.Car):
             self._doze_ends_s = None
             self.fall_asleep()
         super().advance(now_s)
+        if self.drivetrain.is_on != self._is_driving:
+            self._is_driving = self.drivetrain.is_on
+            self.body.turn(self._is_driving)
+
+    def is_in_use(self) -> bool:
+        return super().is_in_use() or self.body.is_switched_on
 
     def next_s(self) -> float | None:
         due_s = super().next_s()
