@@ -1,127 +1,45 @@
-"""Routing between buses: which frames cross, in which direction, how often. For benches only.
+"""Routing between buses, for benches: what a route lets through is sent on another bus.
 
-Nothing crosses but what a route names: it goes from one bus to one other, for data frames of one
-length whose id, of 11 or of 29 bits, agrees with the route's in the bits of its mask.
-
-1. An id that the gateway sends itself never crosses, on no bus, whatever a mask covers. Remote
-   frames do not either.
-2. Each id has a token bucket: it may come `burst` times at once, and `rate_hz` in the long run.
-   The first OWN_BUCKETS ids that come under a mask have one each, all others share one more.
-3. What may cross waits for its controller in a ring with room for the bursts of all routes to
-   that bus. So no id, however often it comes, takes the place of another. What finds the ring
-   full, or waits longer than ROUTED_FOR_MS, is dropped: an old frame is not sent late.
+1. Nothing crosses but what a route names; see gateway.can.route. An id that the gateway sends
+   itself never does, on no bus, whatever a mask covers; nor do remote frames.
+2. What crosses waits in the ring of its bus, which has room for all that its routes let through.
+3. Of each ring one frame at a time is with the controller: frames keep their order, and leave its
+   other buffers to the gateway's own. One that is not sent ROUTED_FOR_MS after it was received is
+   taken back and dropped: what is old is never sent late.
 
 Judging and copying a frame allocate nothing: see gateway.can.received_message.
 """
 
-from gateway.can.last_payload import SMALL_INT_MASK
+from gateway.can.route import EXTENDED, OUTCOMES, Route
 from gateway.const import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-OWN_BUCKETS = const(8)
 ROUTED_FOR_MS = const(100)
 
 FLAG_EXT_ID = const(2)  # machine.CAN's
-_EXTENDED_SHIFT = const(28)  # makes the flag the bit above an id of 29 bits
-_EXTENDED = const(1 << 29)
-_TOKEN = const(1000)  # so that a rate in Hz is a filling a millisecond
-
-# What a route counts, in the order of its counts.
-OUTCOMES = ("passed", "dropped", "limited", "wrong_length")
-_PASSED = const(0)
-_DROPPED = const(1)
-_LIMITED = const(2)
-_WRONG_LENGTH = const(3)
-
-
-class Route:
-    """One of the compiled profile's `routes`; `next` is another one to ask about the same frame."""
-
-    def __init__(self, row: "list[Any]") -> None:
-        (
-            self.source,
-            self.destination,
-            self.arbitration_id,
-            self.mask,
-            self.is_extended_id,
-            self.length,
-            rate_hz,
-            burst,
-        ) = row
-        extended = _EXTENDED if self.is_extended_id else 0
-        self.key: int = self.arbitration_id | extended
-        self.next: Route | None = None
-        self.counts = [0 for _ in OUTCOMES]
-        self._key_mask: int = self.mask | _EXTENDED
-        self._rate_hz: int = rate_hz
-        self._full: int = burst * _TOKEN
-        self._full_after_ms = -(-self._full // rate_hz)
-        buckets = buckets_of(self.mask, self.is_extended_id)
-        self.is_exact = buckets == 1
-        self.capacity: int = burst * buckets
-        self._ids = [-1] * (buckets - 1)
-        self._levels = [self._full] * buckets
-        self._filled_ms = [0] * buckets
-
-    def allows(self, key: int, length: int, now_ms: int) -> bool:
-        """Tell whether a frame may cross, and take its token; count it if not."""
-        if (key ^ self.key) & self._key_mask:
-            return False
-        if length != self.length:
-            self._count(_WRONG_LENGTH)
-            return False
-        if not self._take_token(self._bucket(key), now_ms):
-            self._count(_LIMITED)
-            return False
-        return True
-
-    def finish(self, is_sent: bool) -> None:
-        """Count what became of a frame that was allowed to cross."""
-        self._count(_PASSED if is_sent else _DROPPED)
-
-    def _count(self, outcome: int) -> None:
-        self.counts[outcome] = self.counts[outcome] + 1 & SMALL_INT_MASK
-
-    def _bucket(self, key: int) -> int:
-        """Return the bucket of an id: its own, which it may get now, or the last one."""
-        ids = self._ids
-        for i in range(len(ids)):
-            if ids[i] < 0:
-                ids[i] = key
-            if ids[i] == key:
-                return i
-        return len(ids)
-
-    def _take_token(self, bucket: int, now_ms: int) -> bool:
-        level = self._full
-        elapsed_ms = now_ms - self._filled_ms[bucket]
-        if elapsed_ms < self._full_after_ms:  # else the product might be no small integer
-            level = self._levels[bucket] + elapsed_ms * self._rate_hz
-            if level > self._full:
-                level = self._full
-        is_enough = level >= _TOKEN
-        self._levels[bucket] = level - _TOKEN if is_enough else level
-        self._filled_ms[bucket] = now_ms
-        return is_enough
+_EXTENDED_SHIFT = const(28)  # makes EXTENDED of it
 
 
 class RoutedFrame:
-    """A frame on its way to another bus, in a buffer that is used again once it was taken."""
+    """A frame for the controller of `bus`, in a buffer that is used again later."""
 
-    def __init__(self, lengths: "set[int]") -> None:
-        self._buffers = {length: bytearray(length) for length in lengths}
+    def __init__(self, bus: int, lengths: "set[int]") -> None:
+        self.bus = bus
         self.arbitration_id = 0
         self.flags = 0
         self.data = bytearray(0)
         self.received_ms = 0
         self.route: Route
+        self.bucket = 0
+        self._buffers = {length: bytearray(length) for length in lengths}
 
-    def fill(self, route: Route, frame: "list[Any]", now_ms: int) -> None:
+    def fill(self, route: Route, bucket: int, frame: "list[Any]", now_ms: int) -> None:
         """Copy what was received: [id, data, flags, errors]."""
         self.route = route
+        self.bucket = bucket
         self.arbitration_id = frame[0]
         self.flags = frame[2] & FLAG_EXT_ID
         self.data = self._buffers[route.length]
@@ -129,49 +47,81 @@ class RoutedFrame:
         self.received_ms = now_ms
 
 
-class WaitingFrames:
-    """The ring of the frames that these routes, all to one bus, let through."""
+class Ring:
+    """The frames that these routes, all to one bus, have let through and that are not sent yet."""
 
-    def __init__(self, routes: "list[Route]") -> None:
+    def __init__(self, bus: int, routes: "list[Route]") -> None:
         lengths = {route.length for route in routes}
         capacity = sum([route.capacity for route in routes])
-        self._frames = [RoutedFrame(lengths) for _ in range(capacity)]
+        self._frames = [RoutedFrame(bus, lengths) for _ in range(capacity)]
         self._first = 0
         self._count = 0
+        self._is_sending = False  # the first one
+        self._is_cancelled = False
 
-    def append(self, route: Route, frame: "list[Any]", now_ms: int) -> None:
-        """Let a frame wait, or drop it if there is no room."""
-        frames = self._frames
-        if self._count == len(frames):
-            route.finish(False)
-            return
-        frames[(self._first + self._count) % len(frames)].fill(route, frame, now_ms)
+    def append(self, route: Route, bucket: int, frame: "list[Any]", now_ms: int) -> None:
+        """Let a frame wait; its route sees to it that there is room."""
+        self._frames[(self._first + self._count) % len(self._frames)].fill(
+            route, bucket, frame, now_ms
+        )
         self._count += 1
 
-    def take(self, now_ms: int) -> "RoutedFrame | None":
-        """Return the oldest frame, to be copied at once; drop those that have waited too long."""
-        while self._count:
+    def next_frame(self, now_ms: int) -> "RoutedFrame | None":
+        """Return the frame to give to the controller now, None if there is none."""
+        while self._count and not self._is_sending:
             frame = self._frames[self._first]
-            self._first = (self._first + 1) % len(self._frames)
-            self._count -= 1
-            if now_ms - frame.received_ms <= ROUTED_FOR_MS:
+            self._is_sending = True
+            if now_ms - frame.received_ms < ROUTED_FOR_MS:
                 return frame
-            frame.route.finish(False)
+            self.finish(False)
         return None
+
+    def finish(self, is_sent: bool) -> None:
+        """Take note of what became of the frame that was with the controller."""
+        frame = self._frames[self._first]
+        frame.route.finish(frame.bucket, is_sent)
+        self._first = (self._first + 1) % len(self._frames)
+        self._count -= 1
+        self._is_sending = self._is_cancelled = False
+
+    def clear(self) -> None:
+        """Drop all frames; the controller has none any more."""
+        while self._count:
+            self.finish(False)
+
+    def next_timeout(self) -> "int | None":
+        """Return when the frame that is with the controller is to be taken back, if there is."""
+        if not self._is_sending or self._is_cancelled:
+            return None
+        return self._frames[self._first].received_ms + ROUTED_FOR_MS
+
+    def cancel(self, now_ms: int) -> "RoutedFrame | None":
+        """Return the frame that is to be taken back now; once."""
+        due_ms = self.next_timeout()
+        if due_ms is None or now_ms < due_ms:
+            return None
+        self._is_cancelled = True
+        return self._frames[self._first]
 
 
 class Router:
-    """All routes of a profile: frames come in by `receive` and leave by `take`."""
+    """All routes of a profile.
+
+    cancels: frames that their controllers are to give back; the caller empties it.
+    """
 
     def __init__(self, profile: "dict[str, Any]") -> None:
         count = len(profile["buses"])
         self.routes = [Route(row) for row in profile["routes"] if row[0] != row[1]]
-        self._waiting = [
-            WaitingFrames([route for route in self.routes if route.destination == bus])
+        self.cancels: list[RoutedFrame] = []
+        self._rings = [
+            Ring(bus, [route for route in self.routes if route.destination == bus])
             for bus in range(count)
         ]
         self._masked: list[Route | None] = [None] * count
         self._exact: list[dict[int, Route | None]] = [{} for _ in range(count)]
+        for route in self.routes:
+            route.ring = self._rings[route.destination]
         for route in [route for route in self.routes if not route.is_exact]:
             route.next = self._masked[route.source]
             self._masked[route.source] = route
@@ -181,28 +131,61 @@ class Router:
             exact[route.key] = route
         for message in profile["transmitted"]:
             for exact in self._exact:
-                exact[message[1] | (_EXTENDED if message[2] else 0)] = None
+                exact[message[1] | (EXTENDED if message[2] else 0)] = None
 
     def receive(self, bus: int, frame: "list[Any]", now_ms: int) -> None:
         """Let a data frame [id, data, flags, errors] cross if a route allows it."""
         key = frame[0] | (frame[2] & FLAG_EXT_ID) << _EXTENDED_SHIFT
         route = self._exact[bus].get(key, self._masked[bus])
         while route is not None:
-            if route.allows(key, len(frame[1]), now_ms):
-                self._waiting[route.destination].append(route, frame, now_ms)
+            route.offer(key, frame, now_ms)
             route = route.next
 
-    def take(self, bus: int, now_ms: int) -> "RoutedFrame | None":
-        """Return the next frame to be sent on a bus, None if there is none.
+    def next_frame(self, now_ms: int) -> "RoutedFrame | None":
+        """Return a frame to give to its controller now, None if there is none."""
+        for ring in self._rings:
+            frame = ring.next_frame(now_ms)
+            if frame is not None:
+                return frame
+        return None
 
-        It is the ring's own: it stays as it is until the next `receive`.
-        """
-        return self._waiting[bus].take(now_ms)
+    def finish(self, frame: RoutedFrame, is_sent: bool) -> None:
+        """Take note of what became of a frame that was given to its controller."""
+        self._rings[frame.bus].finish(is_sent)
 
+    def clear(self) -> None:
+        """Drop all frames; no controller has one any more."""
+        for ring in self._rings:
+            ring.clear()
 
-def buckets_of(mask: int, is_extended_id: bool) -> int:
-    """Return how many token buckets the ids that agree in the bits of a mask have."""
-    bits = 29 if is_extended_id else 11
-    for bit in range(bits):
-        bits -= mask >> bit & 1
-    return min(1 << bits, OWN_BUCKETS + 1)
+    def next_timeout(self) -> "int | None":
+        """Return when `handle_timer` wants to be called, None if never."""
+        first = None
+        for ring in self._rings:
+            due_ms = ring.next_timeout()
+            if due_ms is not None and (first is None or due_ms < first):
+                first = due_ms
+        return first
+
+    def handle_timer(self, now_ms: int) -> None:
+        """Take back what is too old."""
+        for ring in self._rings:
+            frame = ring.cancel(now_ms)
+            if frame is not None:
+                self.cancels.append(frame)
+
+    def describe(self, buses: "list[str]") -> "list[dict[str, Any]]":
+        """Return the routes and what they counted, as `carport.cddl` has it."""
+        described = []
+        for route in self.routes:
+            one: dict[str, Any] = {
+                "from": buses[route.source],
+                "to": buses[route.destination],
+                "id": route.arbitration_id,
+                "mask": route.mask,
+                "extended": route.is_extended_id,
+            }
+            for i, outcome in enumerate(OUTCOMES):
+                one[outcome] = route.counts[i]
+            described.append(one)
+        return described

@@ -14,7 +14,7 @@
     wake          None or {"frames": [[after_ms, transmit, {place: raw}], ...], "period_ms",
                   "timeout_ms", "stays": whether they go on until the command has ended}
     routes        [[from bus, to bus, id, mask, is extended, length, rate_hz, burst], ...];
-                  see gateway.can.router
+                  see gateway.can.route
     interlocks    {name: {"silent_allows": bool, "all": [condition, ...]}}
     commands      {name: {
                       "resource", "transmit", "values": {place: raw}, "interlocks": [name, ...],

@@ -12,7 +12,8 @@ from typing import Any
 
 from carport.profile.model import Bus, Message, Profile, Route
 from carport.profile.source import Table
-from gateway.can.router import FLAG_EXT_ID, OWN_BUCKETS, buckets_of
+from gateway.can.route import OWN_BUCKETS, buckets_of
+from gateway.can.router import FLAG_EXT_ID
 
 _MAX_LENGTH = 8
 _MAX_RATE_HZ = 10_000  # more than any bus carries
