@@ -92,6 +92,7 @@ class Runner:
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._unsaved: list[Save] = []
         self._save_again_ms = 0
+        self._is_armed = False
         self._turns = 0
         self._free_bytes = 0
         self.errors = 0
@@ -157,6 +158,8 @@ class Runner:
     def _settle(self) -> None:
         """Do what the core asks for."""
         gateway = self._gateway
+        if gateway.is_armed != self._is_armed:
+            self._arm(gateway.is_armed)
         while True:
             saves = gateway.saves()
             while saves:
@@ -177,6 +180,12 @@ class Runner:
                 self._send(data, peer)
         for line in gateway.logs():
             self._log(line)
+
+    def _arm(self, is_armed: bool) -> None:
+        """Let the controllers take part in their buses, or only listen; they begin so."""
+        for bus in self._buses:
+            bus.set_armed(is_armed, self._now_ms())
+        self._is_armed = is_armed
 
     def _save(self) -> None:
         """Make every save durable, in their order, or as many as storage takes."""

@@ -39,12 +39,20 @@ def start() -> Runner:
         return described
 
     gateway = Gateway(
-        profile, storage.load(), AES, os.urandom, clock.now_ms(), board.name, platform
+        profile,
+        storage.load(),
+        AES,
+        os.urandom,
+        clock.now_ms(),
+        board.name,
+        platform,
+        board.is_bench,
     )
     buses = []
     for index, (_, bitrate) in enumerate(profile["buses"]):
-        can, wakeup = board.open_can(index, bitrate)
-        buses.append(CanBus(gateway, index, can, wakeup, profile["filters"][index]))
+        can, timing, wakeup = board.open_can(index, bitrate)
+        filters = profile["filters"][index]
+        buses.append(CanBus(gateway, index, can, bitrate, timing, wakeup, filters))
     cable = Cable(gateway, board.open_uart(), decoder)
     server, *listeners = [Udp(gateway, opened) for opened in board.open_sockets()]
     runner = Runner(gateway, clock, storage, board.log, board.reset, server, cable, buses)

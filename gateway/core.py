@@ -7,15 +7,17 @@ wherever it likes.
 """
 
 from gateway.endpoint import Endpoint
+from gateway.resources.arm import ArmResource
 from gateway.resources.commands import CommandResource, answer_of
 from gateway.resources.discovery import DiscoveryResource
 from gateway.resources.keys import KeysResource, PairResource
 from gateway.resources.receipts import ReceiptResource
 from gateway.resources.signals import Selection, SignalsResource
 from gateway.resources.system import SystemResource
+from gateway.vault.arming import Arming
 from gateway.vault.keys import Keys
 from gateway.vault.records import Records
-from gateway.vehicle.commands import FLAG_EXT_ID, CommandEngine
+from gateway.vehicle.commands import FLAG_EXT_ID, STATE_ACTIVE, CommandEngine
 from gateway.vehicle.receipts import Receipts
 from gateway.vehicle.state import VehicleState
 
@@ -34,6 +36,7 @@ VERSION = "0.1.0"
 
 FLAG_RTR = 1  # machine.CAN's, as in its documentation
 PAIRING_PRESS_MS = 3000
+ARMING_PRESS_MS = 50  # shorter ones are a contact that bounces
 
 
 class Gateway:
@@ -46,6 +49,9 @@ class Gateway:
         random: returns that many random bytes.
         name: the gateway's own name.
         platform: what the board knows of its heap and storage, {str: str or int}, for `/system`.
+        is_bench: the board may send before anybody has armed it.
+
+    `is_armed` says whether the controllers may take part in their buses, or only listen.
     """
 
     def __init__(
@@ -57,6 +63,7 @@ class Gateway:
         now_ms: int,
         name: str,
         platform: "Callable[[], dict[str, Any]]",
+        is_bench: bool = False,
     ) -> None:
         self._profile = profile
         self._name = name
@@ -68,6 +75,9 @@ class Gateway:
         self._state = VehicleState(profile)
         receipts = Receipts(self._records, now_ms)
         self._engine = CommandEngine(profile, self._state, self._records, receipts)
+        self._controllers: dict[int, Callable[[int], dict[str, int]]] = {}
+        self._arming = Arming(self._records, is_bench)
+        self.is_armed = self._engine.is_armed = self._arming.is_armed
         self._keys = Keys(self._records, aes, random)
         self._endpoint = Endpoint(self._keys, self._records, random)
         resources = self._endpoint.resources
@@ -79,12 +89,17 @@ class Gateway:
         resources[b"signals"] = SignalsResource(self._state)
         resources[b"receipts"] = ReceiptResource(receipts)
         resources[b"keys"] = KeysResource(self._keys, name)
+        resources[b"arm"] = ArmResource(self._arming, self._disarm)
         resources[b"system"] = SystemResource(self._describe)
         open_resources = self._endpoint.open_resources
         open_resources[b".well-known/core"] = DiscoveryResource()
         open_resources[b"pair"] = PairResource(self._keys, name)
         if self._records.damaged:
             self._logs.append(f"{self._records.damaged} damaged records were left out")
+
+    def attach(self, bus: int, describe: "Callable[[int], dict[str, int]]") -> None:
+        """Ask a controller what it has counted, with the time, when `/system` is read."""
+        self._controllers[bus] = describe
 
     def receive_frame(self, bus: int, frame: "list[Any]", now_ms: int) -> None:
         """Take a frame [id, data, flags, errors] as recv() fills it.
@@ -123,10 +138,18 @@ class Gateway:
         self._settle(now_ms)
 
     def press_button(self, duration_ms: int, now_ms: int) -> None:
-        """Take note that the board's button was pressed and let go: 3 s open pairing for 60 s."""
+        """Take note that the board's button was pressed and let go.
+
+        3 s open pairing for 60 s; less arms the gateway if an owner has asked for it.
+        """
         if duration_ms >= PAIRING_PRESS_MS:
             self._keys.open_pairing(now_ms)
             self._logs.append("pairing is open for 60 s")
+        elif duration_ms >= ARMING_PRESS_MS:
+            by = self._arming.press(now_ms)
+            if by is not None:
+                self.is_armed = self._engine.is_armed = True
+                self._logs.append(f"armed by {by} and the button")
 
     def saved(self, number: int, now_ms: int) -> None:
         """Take note that every save up to `number` is durable."""
@@ -197,6 +220,25 @@ class Gateway:
             self._logs.append(f"{receipt.command} {receipt.id} {receipt.state} for {receipt.by}")
             self._engine.finished.pop(0)
 
+    def _disarm(self, by: str, now_ms: int) -> None:
+        """Send nothing from now on, and end the commands under way."""
+        self._arming.disarm()
+        self.is_armed = False
+        self._engine.disarm(now_ms)
+        self._logs.append(f"disarmed by {by}")
+
+    def _describe_bus(self, bus: int, now_ms: int) -> "dict[str, Any]":
+        """Return the map that `carport.cddl` calls can-bus."""
+        state = self._engine.bus_states[bus]
+        is_listening = state == STATE_ACTIVE and not self.is_armed
+        described: dict[str, Any] = {
+            "bus": self._state.bus_name(bus),
+            "state": "listen-only" if is_listening else _STATES[state],
+        }
+        if bus in self._controllers:
+            described.update(self._controllers[bus](now_ms))
+        return described
+
     def _describe(self, now_ms: int) -> "dict[str, Any]":
         """Return the map that `carport.cddl` calls system."""
         counters = dict(self._endpoint.counters)
@@ -208,10 +250,7 @@ class Gateway:
             "car": self._profile["title"],
             "uptime_ms": now_ms - self._started_ms,
             "counters": counters,
-            "can": [
-                {"bus": bus[0], "state": _STATES[self._engine.bus_states[index]]}
-                for index, bus in enumerate(self._profile["buses"])
-            ],
+            "can": [self._describe_bus(i, now_ms) for i in range(len(self._profile["buses"]))],
             "platform": self._platform(),
         }
 

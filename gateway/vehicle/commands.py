@@ -15,8 +15,9 @@ A command waits for the earlier ones of its resource, then goes through these ph
              not within `confirm_ms`: unconfirmed
 
 Whatever is not sent within the command's lifetime has expired. Bus-off ends all commands of the
-bus. A command that was confirmed with its profile's `limit` argument is undone by the gateway
-itself when that time has passed, if the car still shows it.
+bus. While the gateway is not armed, every command is refused before anything else happens. A
+command that was confirmed with its profile's `limit` argument is undone by the gateway itself when
+that time has passed, if the car still shows it.
 """
 
 from gateway.can.transmitter import Transmitter
@@ -42,6 +43,8 @@ FLAG_EXT_ID = 2
 
 QUEUE_LENGTH = 4
 MAX_PER_CONTEXT = 2  # as many outcomes as a context's durable receipts hold
+
+NOT_ARMED = "not armed: carport arm, then press the board's button"
 
 _CHECK = const(0)
 _SAVE = const(1)
@@ -151,6 +154,7 @@ class CommandEngine:
         }
         self._limits: dict[str, int] = {}  # command -> when its limit argument is undone
         self.bus_states = [STATE_STOPPED for _ in profile["buses"]]
+        self.is_armed = False
         self.is_active = False
         self.frames: list[Transmission] = []
         self.cancels: list[Transmission] = []
@@ -235,9 +239,25 @@ class CommandEngine:
         if state != STATE_BUS_OFF:
             return
         for command in self._under_way():
+            if command.is_over:  # refused, when the one before it had ended
+                continue
             if self._transmitter.bus(command.spec["transmit"]) == bus:
                 outcome = receipts.EXPIRED if command.sent_ms < 0 else receipts.UNCONFIRMED
                 self._finish(command, outcome, now_ms, "the controller went bus-off")
+
+    def disarm(self, now_ms: int) -> None:
+        """Send nothing from now on; what is under way ends with what is known of it."""
+        self.is_armed = False
+        for command in self._under_way():
+            if command.is_over:  # refused, when the one before it had ended
+                continue
+            frame = command.outstanding
+            outcome = receipts.EXPIRED
+            if command.sent_ms >= 0:
+                outcome = receipts.UNCONFIRMED
+            elif frame is not None and frame not in self.frames:  # the controller has it
+                outcome = receipts.INDETERMINATE
+            self._finish(command, outcome, now_ms, "the gateway was disarmed")
 
     def handle_timer(self, now_ms: int) -> None:
         """Do what is due."""
@@ -308,6 +328,9 @@ class CommandEngine:
 
     def _check(self, command: Command, now_ms: int) -> bool:
         """Tell whether the command may be sent now; refuse it if it must not be."""
+        if not self.is_armed:
+            self._refuse(command, NOT_ARMED, now_ms)
+            return False
         if command.unavailable is not None:
             self._refuse(command, command.unavailable, now_ms)
             return False

@@ -131,6 +131,7 @@ class Board:
             "coap_port": coap_port,
             "serial": os.ttyname(slave),
             "can_port": can_port,
+            "bench": True,
         }
         self._log = parts.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is entered
         self._process = vm.start(

@@ -46,6 +46,7 @@ async def _measure(folder: Path, rounds: int) -> Boots:
         "coap_port": _ANY_PORT,
         "serial": line.board_path,
         "can_port": await hub.start(),
+        "bench": True,
     }
     boots = Boots()
     said: list[str] = []

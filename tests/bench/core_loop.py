@@ -49,7 +49,7 @@ class Rig:
         random: "Callable[[int], bytes]",
     ) -> None:
         self.now_ms = 0
-        self.gateway = Gateway(profile, {}, aes, random, 0, "bench", dict)
+        self.gateway = Gateway(profile, {}, aes, random, 0, "bench", dict, True)
         self.gateway.bus_state(0, STATE_ACTIVE, 0)
         self.host = Host(aes, random, self._pair)
         self._frames = frames

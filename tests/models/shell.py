@@ -42,7 +42,7 @@ class Shell:
         self.logs: list[str] = []
         self.on_sent: Callable[[Transmission], None] | None = None
         self.gateway = Gateway(
-            profile(), dict(self.storage), AES, os.urandom, now_ms, "test", dict
+            profile(), dict(self.storage), AES, os.urandom, now_ms, "test", dict, True
         )
         self.gateway.bus_state(0, STATE_ACTIVE, now_ms)
         self.drain()

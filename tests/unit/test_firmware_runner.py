@@ -16,6 +16,7 @@ told = []  # what happened, in its order
 class Core:
     # Notes what it is told; asks for what is in `asks`, once.
     is_urgent = False
+    is_armed = False
 
     def __init__(self):
         self.asks = {}
@@ -89,6 +90,9 @@ class Bus:
 
     def start(self, now_ms):
         told.append("start")
+
+    def set_armed(self, is_armed, now_ms):
+        told.append(("armed", is_armed))
 
     def next_timeout(self):
         return None
@@ -186,6 +190,25 @@ print(cable_host.recv(99) == encode_coap(b"to cable"))
         "line",
         "b'to host' True",
         "True",
+    ]
+
+
+def test_the_controllers_are_armed_and_disarmed_before_anything_is_sent() -> None:
+    assert run(
+        """
+for is_armed in (False, True, True, False):
+    core.is_armed = is_armed
+    core.asks = {"frames": [Frame("lock")]}
+    from_host(b"?")
+    runner.turn()
+    print([each for each in told if each[0] != "datagram"])
+    told.clear()
+"""
+    ) == [
+        "[('frame', 'lock')]",
+        "[('armed', True), ('frame', 'lock')]",
+        "[('frame', 'lock')]",
+        "[('armed', False), ('frame', 'lock')]",
     ]
 
 

@@ -6,7 +6,7 @@
     wifi    {"ssid", "password"}; left out, there is only the cable
     uart    {"id", "tx", "rx"} of the cable
     button  the pin, to ground when pressed
-    can     for each bus of the profile {"id", and what else machine.CAN of this build takes}
+    can     for each bus of the profile {"id", and what else machine.CAN.init of this build takes}
 
 Whoever holds the button while the board starts keeps Ctrl-C on the REPL's port; else it is a byte
 like any other, for the cable may be on that port.
@@ -36,7 +36,9 @@ _ANY_ADDRESS = "0.0.0.0"
 
 
 class Board:
-    """What the firmware runs on."""
+    """What the firmware runs on. It may be in a car, and so sends nothing before it is armed."""
+
+    is_bench = False
 
     def __init__(self) -> None:
         with open("/settings.json") as file:
@@ -77,16 +79,17 @@ class Board:
         """Return the serial port."""
         return UART(self._settings["uart"])
 
-    def open_can(self, bus: int, bitrate: int) -> "tuple[Any, Wakeup]":
-        """Return the controller of a bus, as it is after a reset, and what its interrupts set.
+    def open_can(self, bus: int, bitrate: int) -> "tuple[Any, dict[str, Any], Wakeup]":
+        """Return the controller of a bus, silent; its timing; and what its interrupts set.
 
         Raises:
             NotImplementedError: this build of MicroPython has no machine.CAN.
         """
         if not hasattr(machine, "CAN"):
             raise NotImplementedError("this build of MicroPython has no machine.CAN")
-        settings = dict(self._settings["can"][bus])
-        return machine.CAN(settings.pop("id"), bitrate, **settings), Wakeup()
+        timing = dict(self._settings["can"][bus])
+        can = machine.CAN(timing.pop("id"), bitrate, machine.CAN.MODE_SILENT, **timing)
+        return can, timing, Wakeup()
 
     def open_button(self, gateway: "Gateway") -> "Button":
         """Return the source of the button's presses."""

@@ -8,6 +8,7 @@ The settings, a JSON object, are the first line on stdin:
     coap_port  the UDP port, on the loopback interface
     serial     the pseudo-terminal that is the serial port
     can_port   the TCP port of the CAN hub
+    bench      whether the gateway may send before anybody has armed it
 
 Each later line is `button MS`: it was pressed for so long. The program ends when stdin does, so
 it never outlives the emulator.
@@ -30,6 +31,7 @@ from gateway.const import const
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from typing import Any
 
     from gateway.core import Gateway
 
@@ -44,6 +46,7 @@ class Board:
     def __init__(self) -> None:
         self._settings = json.loads(sys.stdin.readline())
         self.name: str = self._settings["name"]
+        self.is_bench: bool = self._settings["bench"]
         micropython.kbd_intr(-1)
 
     def read_profile(self) -> bytes:
@@ -75,9 +78,10 @@ class Board:
         """Return the serial port."""
         return UART(self._settings["serial"])
 
-    def open_can(self, bus: int, bitrate: int) -> "tuple[CAN, None]":
-        """Return the controller of a bus, as it is after a reset; it needs no other wake-up."""
-        return CAN(bus + 1, bitrate, port=self._settings["can_port"]), None
+    def open_can(self, bus: int, bitrate: int) -> "tuple[CAN, dict[str, Any], None]":
+        """Return the controller of a bus, which is silent; it needs no timing and no wake-up."""
+        can = CAN(bus + 1, bitrate, CAN.MODE_SILENT, port=self._settings["can_port"])
+        return can, {}, None
 
     def open_button(self, gateway: "Gateway") -> "Button":
         """Return the source of the button's presses."""

@@ -28,6 +28,9 @@ _PORT = click.IntRange(0, 65535)
 @click.option(
     "--seed", default=1, show_default=True, metavar="N", help="Equal seeds make equal cars."
 )
+@click.option(
+    "--listen-only", is_flag=True, help="Send nothing before `carport arm`, as a board in a car."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object when ready.")
 def emulate(
     state: Path | None,
@@ -35,6 +38,7 @@ def emulate(
     coap_port: int | None,
     can_port: int | None,
     seed: int,
+    listen_only: bool,
     as_json: bool,
 ) -> None:
     """Run a gateway and its car on this machine, until Ctrl-C.
@@ -45,8 +49,9 @@ def emulate(
     Examples:
       carport emulate
       carport emulate --state ~/my-emulated-car
+      carport emulate --listen-only
     """
-    emulator = Emulator(state, car, coap_port, can_port, seed, on_log=print_log)
+    emulator = Emulator(state, car, coap_port, can_port, seed, print_log, listen_only)
     asyncio.run(_run(emulator, state is not None, as_json))
 
 
