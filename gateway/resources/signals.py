@@ -59,24 +59,32 @@ class Selection:
 
     def _encode(self, now_ms: int) -> "bytes | list[bytes]":
         state = self._state
-        known = [leaf for leaf in self._leaves if self._last_value(leaf) is not None]
+        known: list[tuple[int, Value, int]] = []
+        for leaf in self._leaves:
+            received_ms = state.received_ms(leaf)
+            if received_ms is not None:
+                value = state.value(leaf, received_ms)
+                if value is not None:
+                    known.append((leaf, value, received_ms))
         pieces = []
         buffer = bytearray()
         cbor.append_head(buffer, cbor.ARRAY, len(known))
-        base = ""
-        for leaf in known:
-            path = state.paths[leaf]
+        base = b""
+        for leaf, value, received_ms in known:
+            # In bytes, for MicroPython looks each new str up among all names of the program.
+            path = state.paths[leaf].encode()
             unit = state.unit(leaf)
-            has_base = base != "" and path.startswith(base)
+            has_base = base != b"" and path.startswith(base)
             if not has_base:
-                base = path[: path.rfind(".") + 1]
+                base = path[: path.rfind(b".") + 1]
+            name = path[len(base) :]
             buffer.append(cbor.MAP << 5 | 4 + (unit is not None) - has_base)
             buffer.extend(_NAME)
-            cbor.append_item(buffer, path[len(base) :])
+            cbor.append_head(buffer, cbor.TEXT, len(name))
+            buffer.extend(name)
             if unit is not None:
                 buffer.extend(_UNIT)
                 cbor.append_item(buffer, unit)
-            value = self._last_value(leaf)
             kind = type(value)
             buffer.extend(_BOOL if kind is bool else _TEXT if kind is str else _VALUE)
             if kind is float:
@@ -84,12 +92,11 @@ class Selection:
             else:
                 cbor.append_item(buffer, value)
             buffer.extend(_TIME)
-            age_ms = state.age_ms(leaf, now_ms)
-            assert age_ms is not None
-            append_float32(buffer, -age_ms / 1000)
+            append_float32(buffer, (received_ms - now_ms) / 1000)
             if not has_base:
                 buffer.extend(_BASE)
-                cbor.append_item(buffer, base)
+                cbor.append_head(buffer, cbor.TEXT, len(base))
+                buffer.extend(base)
             if len(buffer) > MAX_BLOCK_BYTES:
                 pieces.append(bytes(buffer[:MAX_BLOCK_BYTES]))
                 buffer = buffer[MAX_BLOCK_BYTES:]

@@ -276,11 +276,17 @@ class CommandEngine:
 
     def next_timeout(self) -> "int | None":
         """Return when `handle_timer` has something to do."""
-        due = [self._limits[name] for name in self._limits]
-        for resource in self._queues:
-            for position, command in enumerate(self._queues[resource]):
-                due.append(self._due_ms(command) if position == 0 else command.expires_ms)
-        return min(due) if due else None
+        first = None
+        for name in self._limits:
+            if first is None or self._limits[name] < first:
+                first = self._limits[name]
+        if self.is_active:
+            for command in self._under_way():
+                is_first = self._queues[command.spec["resource"]][0] is command
+                due_ms = self._due_ms(command) if is_first else command.expires_ms
+                if first is None or due_ms < first:
+                    first = due_ms
+        return first
 
     def _under_way(self) -> "list[Command]":
         return [command for queue in self._queues.values() for command in queue]
