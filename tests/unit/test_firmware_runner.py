@@ -355,36 +355,63 @@ except Stop:
     assert run(script.replace("PAUSE", str(pause_ms))) == [str(errors)]
 
 
-def test_garbage_is_collected_while_nothing_happens_and_not_during_a_command() -> None:
-    script = """
-def litter():
+LITTER = """
+core.asks = None  # nothing is asked for, however often
+core.ask = lambda what: []
+core.timeout_ms = clock.now + 5
+runner.turn()  # which makes what is made once
+
+def is_collected(turns):
     for i in range(200):
         bytearray(4000)
-    return gc.mem_alloc()
-
-bus.start = lambda now_ms: reset()
-try:
-    runner.run()  # measures the heap, and stops
-except Stop:
-    pass
-
-class Idle:
-    # A poll in which nothing is ever ready, and time is up at once.
-    def poll(self, timeout_ms):
-        return []
-    def ipoll(self, timeout_ms):
-        return ()
-runner._poll = Idle()
-
-def turns(is_urgent):
-    high = litter()
-    core.is_urgent = is_urgent
-    for i in range(8):
+    high = gc.mem_alloc()
+    for i in range(turns):
         runner.turn()
     return gc.mem_alloc() < high
-print(turns(True), turns(False))
 """
-    assert run(script) == ["False True"]
+
+
+def test_garbage_is_collected_while_nothing_happens_and_not_during_a_command() -> None:
+    script = """
+for i in range(3):
+    from_host(b"request")
+    runner.turn()
+core.is_urgent = True
+print(is_collected(8))
+core.is_urgent = False
+print(is_collected(1), is_collected(8))
+"""
+    assert run(LITTER + script) == ["False", "True False"]
+
+
+def test_garbage_is_collected_after_more_of_it_while_something_is_ready() -> None:
+    script = """
+for i in range(8):
+    from_host(b"request")
+print(is_collected(5), is_collected(1))
+"""
+    assert run(LITTER + script) == ["False True"]
+
+
+def test_answers_and_the_timer_make_garbage_and_frames_make_none() -> None:
+    script = """
+for i in range(8):
+    host.sendto(b"frame", address(bus.stream))
+print(is_collected(9))
+core.asks = {"datagrams": [(bytes(300), host_address)]}
+core.ask = lambda what: core.asks.pop(what, [])
+from_host(b"request")
+runner.turn()
+print(is_collected(1))
+core.ask = lambda what: []
+for i in range(24):
+    core.timeout_ms = clock.now
+    turned = is_collected(1)
+    if i >= 22:
+        print(turned)
+"""
+    printed = run(LITTER + "host_address = address(host)\n" + script)
+    assert printed == ["False", "True", "False", "True"]
 
 
 def test_a_turn_that_wakes_for_nothing_allocates_nothing() -> None:
@@ -397,7 +424,7 @@ class Quiet:
     def take(self, now_ms):
         server.readinto(self.buffer)
 quiet = Quiet()
-runner.add(quiet)
+runner.add(quiet, 0)
 core.saves = core.frames = core.cancels = core.datagrams = core.logs = lambda: ()
 core.timeout_ms = clock.now + 50
 for i in range(50):
