@@ -30,6 +30,8 @@ class Shell:
         datagrams: what was sent, with its peer.
     """
 
+    is_bench = True
+
     def __init__(self, storage: dict[str, bytes] | None = None, now_ms: int = 0) -> None:
         self.storage = {} if storage is None else storage
         self.now_ms = now_ms
@@ -42,7 +44,7 @@ class Shell:
         self.logs: list[str] = []
         self.on_sent: Callable[[Transmission], None] | None = None
         self.gateway = Gateway(
-            profile(), dict(self.storage), AES, os.urandom, now_ms, "test", dict, True
+            profile(), dict(self.storage), AES, os.urandom, now_ms, "test", dict, self.is_bench
         )
         self.gateway.bus_state(0, STATE_ACTIVE, now_ms)
         self.drain()
