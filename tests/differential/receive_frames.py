@@ -1,5 +1,8 @@
 """Runs in both interpreters: what a car's state tells after each frame."""
 
+from hashlib import sha256
+from struct import pack
+
 from gateway.cbor import decode
 from gateway.vehicle.state import VehicleState
 
@@ -18,3 +21,22 @@ def receive_all(profile: bytes, frames: list) -> list:  # type: ignore[type-arg]
         outcomes.append([status])
         outcomes[-1].extend(told)
     return outcomes
+
+
+def digest_all(profile: bytes, count: int, frames: bytes) -> bytes:
+    """Return a digest of what receive_all returns; frames: count of them, 15 bytes each.
+
+    bus, id (4 bytes, big-endian), is extended, length, data padded to 8.
+    """
+    unpacked = []
+    for at in range(0, 15 * count, 15):
+        length = frames[at + 6]
+        arbitration_id = int.from_bytes(frames[at + 1 : at + 5], "big")
+        data = frames[at + 7 : at + 7 + length]
+        unpacked.append((frames[at], arbitration_id, frames[at + 5] != 0, data))
+    digest = sha256()
+    for outcome in receive_all(profile, unpacked):
+        for value in outcome:
+            is_float = type(value) is float
+            digest.update(pack("<d", value) if is_float else repr(value).encode() + b" ")
+    return digest.digest()
