@@ -32,7 +32,9 @@ class Shell:
 
     is_bench = True
 
-    def __init__(self, storage: dict[str, bytes] | None = None, now_ms: int = 0) -> None:
+    def __init__(
+        self, storage: dict[str, bytes] | None = None, now_ms: int = 0, car: str = "reference"
+    ) -> None:
         self.storage = {} if storage is None else storage
         self.now_ms = now_ms
         self.holds_saves = False
@@ -44,9 +46,11 @@ class Shell:
         self.logs: list[str] = []
         self.on_sent: Callable[[Transmission], None] | None = None
         self.gateway = Gateway(
-            profile(), dict(self.storage), AES, os.urandom, now_ms, "test", dict, self.is_bench
+            profile(car), dict(self.storage), AES, os.urandom, now_ms, "test", dict, self.is_bench
         )
-        self.gateway.bus_state(0, STATE_ACTIVE, now_ms)
+        self.car = car
+        for bus in range(len(profile(car)["buses"])):
+            self.gateway.bus_state(bus, STATE_ACTIVE, now_ms)
         self.drain()
 
     def receive_datagram(self, data: bytes, peer: Hashable = "host", cable: bool = False) -> None:
@@ -106,4 +110,4 @@ class Shell:
 
     def reboot(self) -> "Shell":
         """Return the shell of the same board after its power was cut: only storage is left."""
-        return Shell(self.storage, 0)
+        return Shell(self.storage, 0, self.car)
