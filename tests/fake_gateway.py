@@ -94,6 +94,8 @@ class FakeGateway:
         commands: the commands received, in their order.
         is_pairing_open: whether /pair gives keys.
         key_limit: how many contexts it knows at most.
+        arm_answers: what /arm answers, one after the other; the last one stays.
+        arm_requests: the methods that /arm was asked with.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -103,6 +105,8 @@ class FakeGateway:
         self.commands: list[dict[str, Any]] = []
         self.is_pairing_open = True
         self.key_limit = 24
+        self.arm_answers: list[Any] = [{"armed": True}]
+        self.arm_requests: list[str] = []
         self.port = _free_port()
         self._credentials = CredentialsMap()
         self._loop = asyncio.new_event_loop()
@@ -162,6 +166,7 @@ class FakeGateway:
         site.add_resource(["climate"], _Resource(post=self._command))
         site.add_resource(["signals"], self._signals)
         site.add_resource(["keys"], _Resource(post=self._enrol))
+        site.add_resource(["arm"], _Resource(get=self._arm, post=self._arm, delete=self._arm))
         site.add_resource(["system"], _Resource(get=self._system))
         server = await aiocoap.Context.create_server_context(
             _Both(open_site, OscoreSiteWrapper(site, self._credentials)),
@@ -217,6 +222,19 @@ class FakeGateway:
         payload = cbor2.dumps(system, canonical=True)
         check("system", payload)
         return aiocoap.Message(code=aiocoap.CONTENT, payload=payload, content_format=CBOR)
+
+    async def _arm(self, request: aiocoap.Message) -> Answer:
+        self.arm_requests.append(request.code.name)
+        answer = self.arm_answers[0]
+        if len(self.arm_answers) > 1:
+            del self.arm_answers[0]
+        if isinstance(answer, aiocoap.Message):
+            return answer
+        payload = cbor2.dumps(answer, canonical=True)
+        check("arm", payload)
+        codes = {"GET": aiocoap.CONTENT, "POST": aiocoap.CHANGED, "DELETE": aiocoap.DELETED}
+        code = codes[request.code.name]
+        return aiocoap.Message(code=code, payload=payload, content_format=CBOR)
 
     async def _command(self, request: aiocoap.Message) -> Answer:
         check("command", request.payload)

@@ -1,7 +1,8 @@
 """Talk to a Carport gateway: `async with Client() as car: await car.lock()`."""
 
+from carport.client.arming import Arming
 from carport.client.client import Client, System
 from carport.client.receipt import Frame, Receipt
 from carport.client.signals import Signal, Signals
 
-__all__ = ["Client", "Frame", "Receipt", "Signal", "Signals", "System"]
+__all__ = ["Arming", "Client", "Frame", "Receipt", "Signal", "Signals", "System"]

@@ -11,6 +11,7 @@ from typing import Any
 import aiocoap
 import cbor2
 
+from carport.client.arming import Arming, decode_arming
 from carport.client.keys import KeyExchange, NewKey, Role
 from carport.client.known_gateways import KnownGateway, find_gateway
 from carport.client.receipt import Receipt, decode_receipt
@@ -167,6 +168,18 @@ class Client:
             raise CarportError(
                 "the gateway's answer cannot be read: update the board and this program together"
             ) from error
+
+    async def arm(self) -> Arming:
+        """Ask that the gateway may send; it may once the board's button is pressed."""
+        return decode_arming(_successful(await self._request(aiocoap.POST, "arm")).payload)
+
+    async def disarm(self) -> Arming:
+        """Let the gateway only listen, at once."""
+        return decode_arming(_successful(await self._request(aiocoap.DELETE, "arm")).payload)
+
+    async def arming(self) -> Arming:
+        """Return whether the gateway may send."""
+        return decode_arming(_successful(await self._request(aiocoap.GET, "arm")).payload)
 
     async def enrol(self, name: str | None = None, role: Role | None = None) -> NewKey:
         """Make one more OSCORE context: for ourselves, or for a new principal with a role."""
