@@ -2,10 +2,11 @@
 clock.
 
 The shell hands in bytes and the time, then drains, in this order: `saves` (and `saved`),
-`cancels`, `frames`, `datagrams`, `logs`. Times are milliseconds of a monotonic clock that starts
-wherever it likes.
+`cancels`, `frames`, `routed` (if it `is_routing`), `datagrams`, `logs`. Times are milliseconds of
+a monotonic clock that starts wherever it likes.
 """
 
+from gateway.can.router import RoutedFrame, Router
 from gateway.endpoint import Endpoint
 from gateway.resources.arm import ArmResource
 from gateway.resources.commands import CommandResource, answer_of
@@ -51,7 +52,8 @@ class Gateway:
         platform: what the board knows of its heap and storage, {str: str or int}, for `/system`.
         is_bench: the board may send before anybody has armed it.
 
-    `is_armed` says whether the controllers may take part in their buses, or only listen.
+    `is_armed` says whether the controllers may take part in their buses, or only listen;
+    `is_routing` whether frames may cross from one to another.
     """
 
     def __init__(
@@ -78,6 +80,8 @@ class Gateway:
         self._controllers: dict[int, Callable[[int], dict[str, int]]] = {}
         self._arming = Arming(self._records, is_bench)
         self.is_armed = self._engine.is_armed = self._arming.is_armed
+        self.is_routing = bool(profile["routes"])
+        self._router = Router(profile) if self.is_routing else None
         self._keys = Keys(self._records, aes, random)
         self._endpoint = Endpoint(self._keys, self._records, random)
         resources = self._endpoint.resources
@@ -108,6 +112,8 @@ class Gateway:
         """
         if frame[2] & FLAG_RTR:
             return
+        if self._router is not None and self.is_armed:
+            self._router.receive(bus, frame, now_ms)
         if (
             self._state.receive(bus, frame[0], frame[2] & FLAG_EXT_ID != 0, frame[1], now_ms) >= 0
             and self._engine.is_active
@@ -122,13 +128,19 @@ class Gateway:
         self._endpoint.receive(data, peer, now_ms, on_cable)
         self._settle(now_ms)
 
-    def frame_sent(self, transmission: "Transmission", now_ms: int) -> None:
+    def frame_sent(self, transmission: "Transmission | RoutedFrame", now_ms: int) -> None:
         """Take note that the controller saw a frame acknowledged."""
+        if isinstance(transmission, RoutedFrame):
+            transmission.ring.finish(True)
+            return
         self._engine.frame_sent(transmission, now_ms)
         self._settle(now_ms)
 
-    def frame_failed(self, transmission: "Transmission", now_ms: int) -> None:
+    def frame_failed(self, transmission: "Transmission | RoutedFrame", now_ms: int) -> None:
         """Take note that a frame will not be sent: cancelled, bus-off, or not taken."""
+        if isinstance(transmission, RoutedFrame):
+            transmission.ring.finish(False)
+            return
         self._engine.frame_failed(transmission, now_ms)
         self._settle(now_ms)
 
@@ -164,6 +176,8 @@ class Gateway:
         self._engine.handle_timer(now_ms)
         self._settle(now_ms)
         self._endpoint.handle_timer(now_ms)
+        if self._router is not None:
+            self._router.handle_timer(now_ms)
 
     @property
     def is_urgent(self) -> bool:
@@ -172,11 +186,15 @@ class Gateway:
 
     def next_timeout(self) -> "int | None":
         """Return when `handle_timer` wants to be called, None if nothing is planned."""
-        engine = self._engine.next_timeout()
+        first = self._engine.next_timeout()
         endpoint = self._endpoint.next_timeout()
-        if engine is None or endpoint is None:
-            return endpoint if engine is None else engine
-        return min(engine, endpoint)
+        if first is None or (endpoint is not None and endpoint < first):
+            first = endpoint
+        if self._router is not None:
+            router = self._router.next_timeout()
+            if first is None or (router is not None and router < first):
+                first = router
+        return first
 
     def saves(self) -> "list[Save]":
         """Return what is to be made durable, in this order: (number, record, bytes or None)."""
@@ -189,12 +207,19 @@ class Gateway:
             self._engine.frames = []
         return frames
 
-    def cancels(self) -> "list[Transmission]":
+    def cancels(self) -> "list[Transmission | RoutedFrame]":
         """Return the frames to take back from their controllers."""
-        cancels = self._engine.cancels
+        cancels: list[Transmission | RoutedFrame] = self._engine.cancels  # type: ignore[assignment]
         if cancels:
             self._engine.cancels = []
+        if self._router is not None and self._router.cancels:
+            cancels = cancels + list(self._router.cancels)
+            self._router.cancels = []
         return cancels
+
+    def routed(self, now_ms: int) -> "RoutedFrame | None":
+        """Return a frame of another bus to give to its controller now, None if there is none."""
+        return None if self._router is None else self._router.next_frame(now_ms)
 
     def datagrams(self) -> "list[tuple[bytes, Hashable]]":
         """Return the datagrams to send now, each with its peer."""
@@ -225,6 +250,8 @@ class Gateway:
         self._arming.disarm()
         self.is_armed = False
         self._engine.disarm(now_ms)
+        if self._router is not None:
+            self._router.clear()
         self._logs.append(f"disarmed by {by}")
 
     def _describe_bus(self, bus: int, now_ms: int) -> "dict[str, Any]":
@@ -243,7 +270,7 @@ class Gateway:
         """Return the map that `carport.cddl` calls system."""
         counters = dict(self._endpoint.counters)
         counters.update(self._state.counters)
-        return {
+        described = {
             "gateway": self._name,
             "version": VERSION,
             "profile": self._profile["name"],
@@ -253,6 +280,9 @@ class Gateway:
             "can": [self._describe_bus(i, now_ms) for i in range(len(self._profile["buses"]))],
             "platform": self._platform(),
         }
+        if self._router is not None:
+            described["routes"] = self._router.describe(self._state.bus_name)
+        return described
 
 
 def leaves_of_resources(profile: "dict[str, Any]") -> "dict[str, list[int]]":

@@ -15,6 +15,7 @@ from gateway.const import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 ROUTED_FOR_MS = const(100)
@@ -24,9 +25,13 @@ _EXTENDED_SHIFT = const(28)  # makes EXTENDED of it
 
 
 class RoutedFrame:
-    """A frame for the controller of `bus`, in a buffer that is used again later."""
+    """A frame for the controller of `bus`, in a buffer that is used again later.
 
-    def __init__(self, bus: int, lengths: "set[int]") -> None:
+    Once it was given to its controller, `ring.finish` is to hear what became of it.
+    """
+
+    def __init__(self, ring: "Ring", bus: int, lengths: "set[int]") -> None:
+        self.ring = ring
         self.bus = bus
         self.arbitration_id = 0
         self.flags = 0
@@ -53,7 +58,7 @@ class Ring:
     def __init__(self, bus: int, routes: "list[Route]") -> None:
         lengths = {route.length for route in routes}
         capacity = sum([route.capacity for route in routes])
-        self._frames = [RoutedFrame(bus, lengths) for _ in range(capacity)]
+        self._frames = [RoutedFrame(self, bus, lengths) for _ in range(capacity)]
         self._first = 0
         self._count = 0
         self._is_sending = False  # the first one
@@ -149,10 +154,6 @@ class Router:
                 return frame
         return None
 
-    def finish(self, frame: RoutedFrame, is_sent: bool) -> None:
-        """Take note of what became of a frame that was given to its controller."""
-        self._rings[frame.bus].finish(is_sent)
-
     def clear(self) -> None:
         """Drop all frames; no controller has one any more."""
         for ring in self._rings:
@@ -174,13 +175,13 @@ class Router:
             if frame is not None:
                 self.cancels.append(frame)
 
-    def describe(self, buses: "list[str]") -> "list[dict[str, Any]]":
+    def describe(self, bus_name: "Callable[[int], str]") -> "list[dict[str, Any]]":
         """Return the routes and what they counted, as `carport.cddl` has it."""
         described = []
         for route in self.routes:
             one: dict[str, Any] = {
-                "from": buses[route.source],
-                "to": buses[route.destination],
+                "from": bus_name(route.source),
+                "to": bus_name(route.destination),
                 "id": route.arbitration_id,
                 "mask": route.mask,
                 "extended": route.is_extended_id,

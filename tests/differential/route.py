@@ -33,7 +33,7 @@ def crossing(
                         assert frame.data == data
                         row = (bus, frame.bus, frame.arbitration_id, frame.flags, length)
                         crossed.append(row)
-                        router.finish(frame, True)
+                        frame.ring.finish(True)
                         frame = router.next_frame(now_ms)
     return crossed
 
@@ -50,6 +50,6 @@ def route(
         router.receive(bus, [arbitration_id, memoryview(data), flags, 0], now_ms)
         frame = router.next_frame(now_ms)
         while frame is not None:
-            router.finish(frame, True)
+            frame.ring.finish(True)
             frame = router.next_frame(now_ms)
     return [each.counts for each in router.routes]

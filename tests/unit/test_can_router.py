@@ -213,10 +213,10 @@ def test_one_frame_at_a_time_is_with_the_controller_and_they_keep_their_order() 
         frame = bench.give(0)
         assert (frame.arbitration_id, frame.flags, frame.data[0]) == (0x130, 0, first)
         assert bench.router.next_frame(0) is None
-        bench.router.finish(frame, first != 2)
+        frame.ring.finish(first != 2)
     frame = bench.give(0)
     assert (frame.arbitration_id, frame.flags, frame.data[0]) == (0x18FF1234, EXT_ID, 9)
-    bench.router.finish(frame, True)
+    frame.ring.finish(True)
     assert bench.router.next_frame(0) is None
     assert (bench.counts(0), bench.counts(2)) == ([4, 1, 0, 0], [1, 0, 0, 0])
 
@@ -231,7 +231,7 @@ def test_frames_that_wait_keep_no_other_route_from_waiting() -> None:
     assert bench.counts(0) == [0, 45, 0, 0]
     assert bench.counts(2) == [0, 0, 0, 0]
     frame = bench.give(50)
-    bench.router.finish(frame, True)
+    frame.ring.finish(True)
     bench.receive(0x130, 50)
     bench.receive(0x130, 50)
     assert bench.counts(0) == [1, 46, 0, 0]
@@ -252,10 +252,10 @@ def test_what_is_not_sent_in_time_is_taken_back_once_and_what_is_old_is_not_give
     bench.router.handle_timer(1101)
     assert bench.router.cancels == [frame]
     assert bench.router.next_timeout() is None
-    bench.router.finish(frame, False)
+    frame.ring.finish(False)
     frame = bench.give(1101)
     assert (frame.data[0], bench.router.next_timeout()) == (3, 1160)
-    bench.router.finish(frame, True)
+    frame.ring.finish(True)
     assert bench.counts(0) == [1, 2, 0, 0]
 
 
