@@ -4,17 +4,17 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 
 class AES:
-    """AES under one key; the data are whole blocks of 16 bytes."""
+    """AES under one key, of whole blocks of 16 bytes, in place."""
 
     def __init__(self, key: bytes) -> None:
         self._algorithm = algorithms.AES(key)
 
-    def encrypt_ecb(self, data: bytes) -> bytes:
-        return self._encrypt(modes.ECB(), data)
+    def encrypt_ecb(self, blocks: bytearray) -> None:
+        self._encrypt(modes.ECB(), blocks)
 
-    def encrypt_cbc(self, iv: bytes, data: bytes) -> bytes:
-        return self._encrypt(modes.CBC(iv), data)
+    def encrypt_cbc(self, iv: bytes, blocks: bytearray) -> None:
+        self._encrypt(modes.CBC(iv), blocks)
 
-    def _encrypt(self, mode: modes.ECB | modes.CBC, data: bytes) -> bytes:
+    def _encrypt(self, mode: modes.ECB | modes.CBC, blocks: bytearray) -> None:
         encryptor = Cipher(self._algorithm, mode).encryptor()
-        return encryptor.update(data) + encryptor.finalize()
+        blocks[:] = encryptor.update(bytes(blocks)) + encryptor.finalize()

@@ -1,7 +1,7 @@
 """AES-CCM with a two-byte length field: what seals every OSCORE message.
 
-AES comes from outside as an object with two operations on whole blocks, `encrypt_ecb(data)` and
-`encrypt_cbc(iv, data)`. A message costs one call of each, whatever its length:
+AES comes from outside as an object with two operations on whole blocks, `encrypt_ecb(blocks)` and
+`encrypt_cbc(iv, blocks)`, in place. A message costs one call of each, whatever its length:
 
     CBC-MAC   over  B0 | associated data | plaintext        its last block is T
               B0 =  flags | nonce (13) | length (2)
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class BlockCipher(Protocol):
-        """AES under one key; the data are whole blocks of 16 bytes."""
+        """AES under one key, of whole blocks of 16 bytes, in place."""
 
-        def encrypt_ecb(self, __data: bytes) -> bytes: ...
+        def encrypt_ecb(self, __blocks: bytearray) -> None: ...
 
-        def encrypt_cbc(self, __iv: bytes, __data: bytes) -> bytes: ...
+        def encrypt_cbc(self, __iv: bytes, __blocks: bytearray) -> None: ...
 
     BlockCipherFactory = Callable[[bytes], BlockCipher]
 
@@ -36,9 +36,6 @@ TAG_BYTES = 8
 NONCE_BYTES = 13
 
 _ZERO_BLOCK = bytes(16)
-# The separator "0x01 | nonce" joins these into counter blocks; short messages find theirs here.
-_PIECES = [b""] + [bytes((0, i)) for i in range(9)]
-_COUNTERS = [_PIECES[: count + 2] for count in range(9)]
 
 
 def encode_associated_data(data: bytes) -> bytes:
@@ -59,7 +56,7 @@ def seal(
     cipher: "BlockCipher",
     nonce: bytes,
     associated_data: bytes,
-    plaintext: bytes,
+    plaintext: "bytes | bytearray",
     tag_bytes: int = TAG_BYTES,
 ) -> bytes:
     """Return the ciphertext of `plaintext`, followed by the tag.
@@ -108,8 +105,12 @@ def open_(
 
 
 def _tag(
-    cipher: "BlockCipher", nonce: bytes, associated_data: bytes, plaintext: bytes, tag_bytes: int
-) -> bytes:
+    cipher: "BlockCipher",
+    nonce: bytes,
+    associated_data: bytes,
+    plaintext: "bytes | bytearray",
+    tag_bytes: int,
+) -> bytearray:
     """Return T, the first bytes of the CBC-MAC's last block."""
     size = len(plaintext)
     if size > 0xFFFF:
@@ -117,25 +118,26 @@ def _tag(
     flags = ((tag_bytes - 2) << 2) + 1
     if associated_data:
         flags |= 0x40
-    blocks = b"".join(
-        (
-            flags.to_bytes(1, "big"),
-            nonce,
-            size.to_bytes(2, "big"),
-            associated_data,
-            plaintext,
-            bytes(-size & 15),
-        )
-    )
+    blocks = bytearray(1)
+    blocks[0] = flags
+    blocks.extend(nonce)
+    blocks.extend(size.to_bytes(2, "big"))
+    blocks.extend(associated_data)
+    blocks.extend(plaintext)
+    blocks.extend(bytes(-size & 15))
     last = len(blocks) - 16
-    return cipher.encrypt_cbc(_ZERO_BLOCK, blocks)[last : last + tag_bytes]
+    cipher.encrypt_cbc(_ZERO_BLOCK, blocks)
+    return blocks[last : last + tag_bytes]
 
 
-def _keystream(cipher: "BlockCipher", nonce: bytes, size: int) -> bytes:
+def _keystream(cipher: "BlockCipher", nonce: bytes, size: int) -> bytearray:
     """Return S0, which hides the tag, and behind it what hides `size` bytes of plaintext."""
-    count = (size + 15) >> 4
-    if count < len(_COUNTERS):
-        counters = _COUNTERS[count]
-    else:
-        counters = [b""] + [i.to_bytes(2, "big") for i in range(count + 1)]
-    return cipher.encrypt_ecb((b"\x01" + nonce).join(counters))
+    blocks = bytearray((b"\x01" + nonce + b"\x00\x00") * (1 + (size + 15 >> 4)))
+    i = 1
+    for low in range(31, len(blocks), 16):
+        blocks[low] = i & 0xFF
+        i += 1
+    for high in range(16 * 256 + 14, len(blocks), 16):
+        blocks[high] = high >> 12
+    cipher.encrypt_ecb(blocks)
+    return blocks

@@ -132,15 +132,16 @@ def protect_response(
     return value, seal(server.cipher, nonce, request.associated_data, plaintext)
 
 
-def encode_inner(code: int, options: "Options", payload: bytes) -> bytes:
+def encode_inner(code: int, options: "Options", payload: bytes) -> bytearray:
     """Return the plaintext of a message.
 
     Raises:
         EncodeError: options or a payload that do not fit a CoAP message.
     """
-    buffer = bytearray((code,))
-    append_body(buffer, options, payload)
-    return bytes(buffer)
+    plaintext = bytearray(1)
+    plaintext[0] = code
+    append_body(plaintext, options, payload)
+    return plaintext
 
 
 def decode_inner(plaintext: bytes) -> "tuple[int, Options, bytes]":

@@ -138,9 +138,9 @@ class RecordingAES(AES):
         super().__init__(key)
         self.nonces: list[bytes] = []
 
-    def encrypt_ecb(self, data: bytes) -> bytes:
-        self.nonces.append(data[1:14])
-        return super().encrypt_ecb(data)
+    def encrypt_ecb(self, blocks: bytearray) -> None:
+        self.nonces.append(bytes(blocks[1:14]))
+        super().encrypt_ecb(blocks)
 
 
 class World:
