@@ -65,7 +65,7 @@ _yes_option = click.option("--yes", "is_sure", is_flag=True, help="It may be a r
 
 @can.command()
 @_filter_option
-@click.option("--changed", "only_changed", is_flag=True, help="Only when an id's bytes change.")
+@click.option("--changed", "only_changed", is_flag=True, help="Only what says something new.")
 @click.option("--signals", "signals_apart", is_flag=True, help="A line for each signal.")
 @click.option("--table", "as_table", is_flag=True, help="A row for each id, live.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
@@ -88,8 +88,9 @@ def dump(
 
     A line is: time, channel, id, name, bytes, signals. FILE's ending says what is recorded:
     .log (candump), .asc, .blf, .csv, .trc, or .mf4 where asammdf is installed; then nothing is
-    shown unless --signals, --table or --json asks for it. slcan adapters only listen; others
-    acknowledge frames, so give the bus's own --bitrate.
+    shown unless --signals, --table or --json asks for it. --changed passes over frames whose
+    bytes, but for checksum and counter, are those of the last one. slcan adapters only listen;
+    others acknowledge frames, so give the bus's own --bitrate.
 
     \b
     Examples:
@@ -107,11 +108,11 @@ def dump(
     quiet = output is not None and not (as_table or as_json or signals_apart)
     recorded = 0
     with ExitStack() as stack:
-        writer = stack.enter_context(_writer(output)) if output else None
         listen_only = {"listen_only": True} if connection.config["interface"] == "slcan" else {}
         joined = stack.enter_context(connection.open(**listen_only))
+        writer = stack.enter_context(_writer(output)) if output else None
         show = _presenter(dictionary, as_json, as_table, signals_apart, quiet, stack)
-        last: dict[tuple[Any, ...], bytes] = {}
+        last: dict[tuple[int, bool], bytes] = {}
         shown = 0
         with _until_interrupted():
             for frame in _received(connection, joined, seconds):
@@ -120,10 +121,12 @@ def dump(
                 if writer is not None:
                     writer.on_message_received(frame)
                     recorded += 1
-                key = frame.channel, frame.arbitration_id, frame.is_extended_id
-                if only_changed and last.get(key) == bytes(frame.data):
-                    continue
-                last[key] = bytes(frame.data)
+                if only_changed:
+                    key = frame.arbitration_id, frame.is_extended_id
+                    content = dictionary.content(frame)
+                    if last.get(key) == content:
+                        continue
+                    last[key] = content
                 show(frame)
                 shown += 1
                 if shown == count:
@@ -321,7 +324,7 @@ def _presenter(
         return show_json(dictionary)
     if as_table:
         table = LiveTable(dictionary)
-        stack.enter_context(table.live)
+        stack.enter_context(table.shown())
         return table.show
     return show_line(dictionary, signals_apart)
 

@@ -1,12 +1,14 @@
 """Received frames, for people and programs: lines, JSON, or a live table."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 import can
 import click
+from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +21,9 @@ Show = Callable[[can.Message], None]
 
 _EPOCH_MIN_S = 1e9  # below it, an adapter counts from when it was started
 _RATE_FRAMES = 32
+_COLUMNS = (("id", 3), ("name", 4), ("frames", 6), ("rate", 8), ("bytes", 23))
+_SIGNALS_FROM = 80  # columns of a terminal that are for all the others
+_SIGNALS_MIN = 30
 
 
 def show_json(dictionary: Dictionary) -> Show:
@@ -63,38 +68,39 @@ def show_line(dictionary: Dictionary, signals_apart: bool) -> Show:
 
 
 class LiveTable:
-    """One row for each id on each channel: how often it comes, and what it said last."""
+    """One row for each id: how often it comes, and what it said last."""
 
     def __init__(self, dictionary: Dictionary) -> None:
         self._dictionary = dictionary
-        self._rows: dict[tuple[str, str], _Row] = {}
-        self.live = Live(get_renderable=self._render, refresh_per_second=4)
+        self._console = Console()
+        self._rows: dict[str, _Row] = {}
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show it live inside the `with`; where there is no terminal, print it at the end."""
+        if self._console.is_terminal:
+            with Live(console=self._console, get_renderable=self._render, refresh_per_second=4):
+                yield
+        else:
+            yield
+            self._console.print(self._render())
 
     def show(self, frame: can.Message) -> None:
         """Take a frame."""
-        key = str(frame.channel), _id(frame)
-        self._rows.setdefault(key, _Row()).take(frame)
+        self._rows.setdefault(_id(frame), _Row()).take(frame)
 
     def _render(self) -> Table:
         table = Table(box=None, pad_edge=False)
-        table.add_column("channel", no_wrap=True)
-        table.add_column("id", justify="right", no_wrap=True)
-        table.add_column("name", no_wrap=True)
-        table.add_column("frames", justify="right", no_wrap=True)
-        table.add_column("rate", justify="right", no_wrap=True)
-        table.add_column("bytes", no_wrap=True)
-        table.add_column("signals", overflow="ellipsis", no_wrap=True)
-        for (channel, identifier), row in sorted(self._rows.copy().items()):
+        for header, width in _COLUMNS:
+            table.add_column(header, min_width=width, no_wrap=True)
+        room = self._console.width - _SIGNALS_FROM
+        if room >= _SIGNALS_MIN:
+            table.add_column("signals", max_width=room, overflow="ellipsis", no_wrap=True)
+        for identifier, row in sorted(self._rows.copy().items()):
             reading = self._dictionary.read(row.frame)
-            table.add_row(
-                channel,
-                identifier,
-                reading.name if reading else "-",
-                str(row.count),
-                row.rate,
-                row.bytes(),
-                "  ".join(_signals(reading)),
-            )
+            name = reading.name if reading else "-"
+            signals = ["  ".join(_signals(reading))] if room >= _SIGNALS_MIN else []
+            table.add_row(identifier, name, str(row.count), row.rate, row.bytes(), *signals)
         return table
 
 

@@ -48,7 +48,9 @@ class Connection:
         channel = self.config.get("channel")
         if self.pid is not None:
             return f"{channel} of the emulator"
-        return " ".join(str(each) for each in (self.config["interface"], channel) if each)
+        host = self.config.get("host")
+        server = f"{host}:{self.config.get('port')}" if host else None
+        return " ".join(str(each) for each in (self.config["interface"], channel, server) if each)
 
     @property
     def is_harmless(self) -> bool:
@@ -176,4 +178,5 @@ def _check_listening(host: str, port: Any) -> None:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split()).rstrip(".") or type(error).__name__

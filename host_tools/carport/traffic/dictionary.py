@@ -9,8 +9,9 @@ from cantools.database.errors import Error
 from cantools.database.namedsignalvalue import NamedSignalValue
 
 from carport.errors import UsageError
-from carport.profile import Profile
+from carport.profile import Profile, signals
 from carport.profile.model import Message
+from gateway.can.signal import put_raw
 
 Value = str | int | float
 
@@ -36,6 +37,7 @@ class Dictionary:
     def __init__(self, profile: Profile | None, channels: Sequence[str] = ()) -> None:
         self.profile = profile
         self._buses = {name: index for index, name in enumerate(channels)}
+        self._protections = profile.protections if profile else {}
         self._by_id: dict[tuple[int, bool], list[Message]] = {}
         for message in profile.messages.values() if profile else ():
             key = message.definition.frame_id, message.definition.is_extended_frame
@@ -63,6 +65,16 @@ class Dictionary:
             message.name,
             {name: (_plain(value), units[name] or None) for name, value in decoded.items()},
         )
+
+    def content(self, frame: can.Message) -> bytes:
+        """Return a frame's bytes without its checksum and counter, which change with each."""
+        message = self.find(frame)
+        protection = self._protections.get(message.name) if message else None
+        content = bytearray(frame.data)
+        for signal in (protection.checksum, protection.counter) if protection else ():
+            if signal is not None and message and len(content) == message.definition.length:
+                put_raw(content, signals.place(signal), 0)
+        return bytes(content)
 
     def message(self, name: str) -> Message:
         """Return the message of this name.

@@ -14,6 +14,8 @@ from carport.traffic.logs import read_log
 from carport.traffic.selection import IdFilter, id_text
 from carport.traffic.sender import Sender
 
+COLLIDES = "the car or its gateway sends this id"
+
 _ONLY_FRAME_GAP_S = 0.1
 
 
@@ -46,7 +48,7 @@ class Selection:
             return "its channel is not in --map"
         if self.with_collisions or self.dictionary.find(frame) is None:
             return None
-        return "the car or its gateway sends this id"
+        return COLLIDES
 
 
 @dataclass
@@ -54,7 +56,7 @@ class Survey:
     """What is in a log: frames in all, and selected ones, which last so many seconds.
 
     left_out: {why: how many}. collisions: what the ids are called that the car or its gateway
-    send themselves, whether or not they are left out.
+    send themselves, of all that are meant otherwise.
     """
 
     frames: int = 0
@@ -83,11 +85,11 @@ def survey(path: Path, selection: Selection) -> Survey:
         found.frames += 1
         if frame.channel is not None:
             found.channels.add(str(frame.channel))
-        message = selection.dictionary.find(frame)
+        reason = selection.left_out(frame)
+        message = selection.dictionary.find(frame) if reason in (None, COLLIDES) else None
         if message is not None:
             text = id_text(frame.arbitration_id, frame.is_extended_id)
             found.collisions[text] = message.name
-        reason = selection.left_out(frame)
         if reason is not None:
             found.left_out[reason] += 1
             continue
