@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from firmware.ports.esp32.wakeup import Wakeup
     from firmware.ports.unix.can import CAN
+    from gateway.can.router import RoutedFrame
     from gateway.core import Gateway
     from gateway.vehicle.commands import Transmission
 
@@ -67,7 +68,7 @@ class CanBus:
         self._timing = timing
         self._filters = filters if len(filters) <= can.FILTERS_MAX else None
         self._message: list[Any] = [0, memoryview(bytearray(8)), 0, 0]
-        self._in_flight: list[Transmission | None] = [None] * can.TX_QUEUE_LEN
+        self._in_flight: list[Transmission | RoutedFrame | None] = [None] * can.TX_QUEUE_LEN
         self._outcomes = bytearray(can.TX_QUEUE_LEN)
         self._is_noted = self._has_more = False
         self._state = can.STATE_ACTIVE
@@ -130,7 +131,7 @@ class CanBus:
                 self._receive(now_ms)
             self._report(now_ms)
 
-    def send(self, transmission: "Transmission", now_ms: int) -> None:
+    def send(self, transmission: "Transmission | RoutedFrame", now_ms: int) -> None:
         """Give a frame to the controller; the core hears what becomes of it."""
         if self._is_noted or self._state != self._can.STATE_ACTIVE:
             self.handle(now_ms)  # what was received before our last frame is older than it
@@ -145,7 +146,7 @@ class CanBus:
             return
         self._in_flight[index] = transmission
 
-    def cancel(self, transmission: "Transmission") -> None:
+    def cancel(self, transmission: "Transmission | RoutedFrame") -> None:
         """Take a frame back, unless it is on the wire already."""
         for index, other in enumerate(self._in_flight):
             if other is transmission:

@@ -3,7 +3,7 @@
 A turn waits until a source has something or the core's deadline has come, hands it to the core,
 and then does what the core asks, in this order:
 
-    saves -> saved -> cancels -> frames -> datagrams -> logs
+    saves -> saved -> cancels -> frames -> routed -> datagrams -> logs
 
 Rules:
 
@@ -17,7 +17,7 @@ Rules:
    in one piece, for datagrams of a kilobyte.
    It is estimated, for to measure it takes as long as a third of a request: 8 KiB for each
    datagram, with 1 KiB for each 32 bytes of it if it is ours, and 1 KiB for each turn of the
-   timer. CAN frames make none.
+   timer and each frame that is routed. CAN frames that are received make none.
    `gc.threshold` keeps its default: MicroPython collects by itself only when the heap is full.
 4. An error costs its turn, not the gateway: it is logged with its trace. Too many in a minute, and
    the board is reset.
@@ -186,6 +186,8 @@ class Runner:
                 break
             for transmission in frames:
                 self._buses[transmission.bus].send(transmission, self._now_ms())
+        if gateway.is_routing:
+            self._route()
         for data, peer in gateway.datagrams():
             self._garbage_kib += _DATAGRAM_KIB + (len(data) >> 5)
             if peer is PEER:
@@ -194,6 +196,14 @@ class Runner:
                 self._send(data, peer)
         for line in gateway.logs():
             self._log(line)
+
+    def _route(self) -> None:
+        """Give frames of one bus to the controller of another."""
+        frame = self._gateway.routed(self._now_ms())
+        while frame is not None:
+            self._garbage_kib += 1
+            self._buses[frame.bus].send(frame, self._now_ms())
+            frame = self._gateway.routed(self._now_ms())
 
     def _arm(self, is_armed: bool) -> None:
         """Let the controllers take part in their buses, or only listen; they begin so."""

@@ -28,6 +28,11 @@ def start() -> Runner:
     board = Board()
     storage = Storage(board.mount())
     profile = cbor.decode(board.read_profile())
+    if profile["routes"] and not board.is_bench:
+        raise RuntimeError(
+            "this profile routes between buses, which is for a bench alone: in a car Carport is a "
+            "leaf. If this board is in no car, let its settings say bench = true"
+        )
     decoder = Decoder()
 
     def platform() -> "dict[str, int | str]":

@@ -17,6 +17,7 @@ class Core:
     # Notes what it is told; asks for what is in `asks`, once.
     is_urgent = False
     is_armed = False
+    is_routing = False
 
     def __init__(self):
         self.asks = {}
@@ -56,6 +57,9 @@ class Core:
 
     def cancels(self):
         return self.ask("cancels")
+
+    def routed(self, now_ms):
+        return self.asks["routed"].pop(0) if self.asks.get("routed") else None
 
     def datagrams(self):
         return self.ask("datagrams")
@@ -169,8 +173,9 @@ def test_effects_are_done_in_their_order() -> None:
 from_host(b"request")
 core.asks = {
     "logs": ["line"], "cancels": [Frame("old")], "frames": [Frame("new")],
-    "saves": [(1, "a", b"1"), (2, "b", None)],
+    "saves": [(1, "a", b"1"), (2, "b", None)], "routed": [Frame("one"), Frame("two")],
 }
+core.is_routing = True
 runner.turn()
 for each in told + logged:
     print(each)
@@ -187,6 +192,8 @@ print(cable_host.recv(99) == encode_coap(b"to cable"))
         "('saved', 2)",
         "('cancel', 'old')",
         "('frame', 'new')",
+        "('frame', 'one')",
+        "('frame', 'two')",
         "line",
         "b'to host' True",
         "True",

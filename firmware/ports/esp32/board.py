@@ -7,6 +7,8 @@
     uart    {"id", "tx", "rx"} of the cable
     button  the pin, to ground when pressed
     can     for each bus of the profile {"id", and what else machine.CAN.init of this build takes}
+    bench   true for a board that is in no car: it may send before anybody has armed it, and route
+            between its buses; left out, it is in one
 
 Whoever holds the button while the board starts keeps Ctrl-C on the REPL's port; else it is a byte
 like any other, for the cable may be on that port.
@@ -36,14 +38,13 @@ _ANY_ADDRESS = "0.0.0.0"
 
 
 class Board:
-    """What the firmware runs on. It may be in a car, and so sends nothing before it is armed."""
-
-    is_bench = False
+    """What the firmware runs on."""
 
     def __init__(self) -> None:
         with open("/settings.json") as file:
             self._settings: dict[str, Any] = json.load(file)
         self.name: str = self._settings["name"]
+        self.is_bench: bool = self._settings.get("bench", False)
         self._button = machine.Pin(self._settings["button"], machine.Pin.IN, machine.Pin.PULL_UP)
         if self._button.value():
             micropython.kbd_intr(-1)

@@ -8,7 +8,7 @@ The settings, a JSON object, are the first line on stdin:
     coap_port  the UDP port, on the loopback interface
     serial     the pseudo-terminal that is the serial port
     can_port   the TCP port of the CAN hub
-    bench      whether the gateway may send before anybody has armed it
+    bench      whether the gateway may send before anybody has armed it, and route
 
 Each later line is `button MS`: it was pressed for so long. The program ends when stdin does, so
 it never outlives the emulator.
