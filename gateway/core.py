@@ -67,7 +67,8 @@ class Gateway:
         platform: "Callable[[], dict[str, Any]]",
         is_bench: bool = False,
     ) -> None:
-        self._profile = profile
+        # Of the profile only what is used is kept: a board frees the rest.
+        self._profile = {key: profile[key] for key in ("name", "title")}
         self._name = name
         self._platform = platform
         self._started_ms = now_ms
@@ -277,7 +278,7 @@ class Gateway:
             "car": self._profile["title"],
             "uptime_ms": now_ms - self._started_ms,
             "counters": counters,
-            "can": [self._describe_bus(i, now_ms) for i in range(len(self._profile["buses"]))],
+            "can": [self._describe_bus(i, now_ms) for i in range(len(self._engine.bus_states))],
             "platform": self._platform(),
         }
         if self._router is not None:

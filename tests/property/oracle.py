@@ -131,7 +131,8 @@ def decode(message: Message, data: bytes) -> dict[str, Any]:
 def get_bits(data: bytes, signal: Any) -> int:
     """Return the raw value of a signal that lies within one byte."""
     mask, lowest = bits_of(signal)
-    return data[signal.start // 8] >> lowest & mask
+    raw: int = data[signal.start // 8] >> lowest & mask
+    return raw
 
 
 def put_bits(data: bytearray, signal: Any, value: int) -> None:

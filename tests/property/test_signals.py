@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from carport.profile import compile_profile
 from carport.profile.signals import bit_limits, place
+from gateway.can.received_message import BAD_CHECKSUM, UNKNOWN_ID, WRONG_LENGTH
 from gateway.can.signal import get_raw, put_raw
 from gateway.can.transmitter import TransmitMessage
 from gateway.cbor import encode
+from gateway.vehicle.state import VehicleState
 from tests.differential.receive_frames import receive_all
 from tests.property.oracle import Frame, Oracle
 from tests.vm import Both
@@ -26,6 +28,7 @@ COMPILED = {folder: compile_profile(folder) for folder in [*CARS, ODD]}
 VM_FRAMES = 500
 COUNTS = [*((folder, 100_000) for folder in CARS), (ODD, 25_000)]
 DBC = {REFERENCE: "reference.dbc", ODD: "odd.dbc"}
+
 
 def agrees(told: object, expected: object) -> bool:
     if type(told) is float and not isinstance(expected, bool):
@@ -59,6 +62,38 @@ def test_the_vm_decodes_as_cpython_does(both: Both, folder: Path, count: int) ->
         frames = [packed(oracle.frame()[0]) for _ in range(VM_FRAMES)]
         joined = b"".join(frames)
         both("tests.differential.receive_frames", "digest_all", data, VM_FRAMES, joined)
+
+
+@pytest.mark.parametrize("folder", [*CARS, ODD], ids=lambda folder: folder.name)
+def test_wrong_frames_change_nothing(folder: Path) -> None:
+    compiled = COMPILED[folder]
+    state = VehicleState(compiled)
+    oracle = Oracle(folder, seed=3)
+    group = state.add_group(list(range(len(state.paths))))
+    for _ in range(50):
+        state.receive(*oracle.frame()[0], 0)
+
+    def told() -> list[object]:
+        values = [state.value(leaf, 1) for leaf in range(len(state.paths))]
+        return [*values, state.group_version(group)]
+
+    before = told()
+    known = {(row[0], row[1], row[2]) for row in compiled["received"]}
+    protected = {row[1] for row in compiled["received"] if row[5] is not None}
+    for bus, arbitration_id, is_extended, length, *_ in compiled["received"]:
+        for wrong in {*range(10), 64} - {length}:
+            refused = state.receive(bus, arbitration_id, is_extended, bytes(wrong), 1)
+            assert refused == WRONG_LENGTH
+        other = (bus, arbitration_id, not is_extended)
+        if other not in known:
+            assert state.receive(*other, bytes(length), 1) == UNKNOWN_ID
+    for _ in range(50):
+        (bus, arbitration_id, is_extended, data), _ = oracle.frame()
+        if bus == 0 and arbitration_id in protected:
+            bad = bytearray(data)
+            bad[oracle.random.randrange(len(data))] ^= 1 << oracle.random.randrange(8)
+            assert state.receive(bus, arbitration_id, is_extended, bytes(bad), 1) == BAD_CHECKSUM
+    assert told() == before
 
 
 def packed(frame: Frame) -> bytes:

@@ -1,5 +1,6 @@
 """The Leaf through the core: woken, locked, heated and confirmed by the simulated car's frames."""
 
+import itertools
 from typing import Any
 
 import can
@@ -64,7 +65,7 @@ def test_a_command_is_repeated_24_times_each_100_ms_and_no_more(owner: Owner) ->
     assert (receipt["state"], receipt["reason"]) == ("unconfirmed", f"{LOCKED} is false")
     times = [now_ms for now_ms, _, _ in owner.both.heard]
     assert len(times) == 24
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in itertools.pairwise(times)]
     assert all(95 <= gap <= 105 for gap in gaps)
 
 

@@ -219,13 +219,78 @@ ARGUMENTS = [
     Case(TOML, "step = 0.5", "step = 0.25", "SetpointDriverRequest has no steps of", "= 0.25"),
 ]
 
-CASES = FILES + KEYS + BUSES + MESSAGES + LEAVES + CONDITIONS + COMMANDS + ARGUMENTS
+LEAF = REPOSITORY / "gateway" / "profiles" / "leaf-2016"
+MATH = '"(x - 32) * 5 / 9"'
+BASE = "../leaf/leaf.toml"
+
+LEAVES_OF_LEAF = [
+    Case(VSS, MATH, '"x * x"', "'x * x' is not a straight line in x", '"x * x"', LEAF),
+    Case(VSS, MATH, '"5 / x"', "not a straight line in x", '"5 / x"', LEAF),
+    Case(VSS, MATH, '"x / 0"', "not a straight line in x", '"x / 0"', LEAF),
+    Case(VSS, MATH, '"7"', "does not depend on x", '"7"', LEAF),
+    Case(VSS, MATH, '"x +"', "is no arithmetic", '"x +"', LEAF),
+    Case(VSS, MATH, '"abs(x)"', "has more in it than numbers", '"abs(x)"', LEAF),
+    Case(VSS, MATH, '"x ** 2"', "not a straight line", '"x ** 2"', LEAF),
+    Case(VSS, '"default": true', '"default": 1', "1 is not a boolean", '"default": 1', LEAF),
+    Case(
+        VSS, "Cabin.HVAC.IsOn", "Speed", "Vehicle.Speed is in another mapping", '"Vehicle.S', LEAF
+    ),
+]
+
+WAKES = [
+    Case(TOML, 'until = "awake"', 'until = "x"', 'not "awake" or "done"', "until =", LEAF),
+    Case(TOML, "after_ms = 50", "after_ms = 1000", "stays below period_ms", "after_ms =", LEAF),
+    Case(TOML, '"TCU_Command"', '"TCU_Comand"', "has a message TCU_Comand", "TCU_Comand", LEAF),
+    Case(TOML, 'Command = "Wake"', 'Command = "Wak"', "no value 'Wak'", '"Wak"', LEAF),
+    Case(TOML, BASE, "../leaf/no.toml", "No such file", None, LEAF, told_in="../leaf/no.toml"),
+]
+
+FOLLOWING = [
+    Case(
+        BASE, "after_ms = 1000", "after_ms = 6000", "sent after confirm_ms", "confirm_ms = 8", LEAF
+    ),
+    Case(BASE, "equals = true\nafter", "equals = 1\nafter", "on is never 1", "equals = 1", LEAF),
+    Case(
+        BASE, 'argument = "on"\nequals', 'argument = "of"\nequals', "no argument of", '"of"', LEAF
+    ),
+    Case(
+        BASE,
+        "unavailable = ",
+        "unavailble = ",
+        "signal is missing",
+        "[commands.climate.arguments.driver",
+        LEAF,
+    ),
+    Case(
+        BASE,
+        '{ vss = "Vehicle.Speed", below = 0.5 }',
+        '{ vss = "Vehicle.Speed", below = 0.5 }, { vss = "Vehicle.Body.Trunk.Rear.IsOpen", equals = false }',
+        "on several buses",
+        'all = [{ vss = "Vehicle.Speed',
+        LEAF,
+    ),
+]
+
+CASES = (
+    LEAVES_OF_LEAF
+    + WAKES
+    + FOLLOWING
+    + FILES
+    + KEYS
+    + BUSES
+    + MESSAGES
+    + LEAVES
+    + CONDITIONS
+    + COMMANDS
+    + ARGUMENTS
+)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.old[:30]!r} {case.text}")
 def test_error(case: Case, tmp_path: Path) -> None:
     folder = tmp_path / case.folder.name
     shutil.copytree(case.folder, folder)
+    shutil.copytree(LEAF.parent / "leaf", tmp_path / "leaf")
     file = folder / case.file
     before = file.read_text(encoding="utf-8")
     assert case.old in before

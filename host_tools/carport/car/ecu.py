@@ -100,8 +100,7 @@ class Ecu:
             counter = request.get("Counter")
             if counter is None or counter != self._command_counter:
                 self._command_counter = counter
-                if self.obey(request, now_s):
-                    return True
+                return self.obey(request, now_s)
         self.ignored_commands += 1
         return False
 

@@ -143,7 +143,11 @@ class Table:
         header: the line it begins with in the file, if not this table's place and key lead to it.
         """
         data: dict[str, Any] = self.take(key, dict, {})
-        return Table(self.source, data, header) if header else self.child(data, key)
+        if header is None and self._place and self._place[-1].startswith("["):
+            header = f"{self._place[-1][:-1]}.{key}]"
+        if header is not None and self.source.line(header) is not None:
+            return Table(self.source, data, header)
+        return self.child(data, key)
 
     def take_named(self, key: str, header: str) -> "dict[str, Table]":
         """Return the tables under key, whose headers in the file are [header.name]."""
