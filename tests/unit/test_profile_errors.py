@@ -245,30 +245,16 @@ WAKES = [
     Case(TOML, BASE, "../leaf/no.toml", "No such file", None, LEAF, told_in="../leaf/no.toml"),
 ]
 
+ARGUMENT = "[commands.climate.arguments.driver"
+SPEED = '{ vss = "Vehicle.Speed", below = 0.5 }'
+TRUNK = '{ vss = "Vehicle.Body.Trunk.Rear.IsOpen", equals = false }'
+
 FOLLOWING = [
-    Case(
-        BASE, "after_ms = 1000", "after_ms = 6000", "sent after confirm_ms", "confirm_ms = 8", LEAF
-    ),
-    Case(BASE, "equals = true\nafter", "equals = 1\nafter", "on is never 1", "equals = 1", LEAF),
-    Case(
-        BASE, 'argument = "on"\nequals', 'argument = "of"\nequals', "no argument of", '"of"', LEAF
-    ),
-    Case(
-        BASE,
-        "unavailable = ",
-        "unavailble = ",
-        "signal is missing",
-        "[commands.climate.arguments.driver",
-        LEAF,
-    ),
-    Case(
-        BASE,
-        '{ vss = "Vehicle.Speed", below = 0.5 }',
-        '{ vss = "Vehicle.Speed", below = 0.5 }, { vss = "Vehicle.Body.Trunk.Rear.IsOpen", equals = false }',
-        "on several buses",
-        'all = [{ vss = "Vehicle.Speed',
-        LEAF,
-    ),
+    Case(BASE, "after_ms = 1000", "after_ms = 6000", "after confirm_ms", "confirm_ms = 8", LEAF),
+    Case(BASE, "equals = true\nafter", "equals = 1\nafter", "never 1", "equals = 1", LEAF),
+    Case(BASE, 'argument = "on"\nequals', 'argument = "of"\nequals', "no ar", '"of"', LEAF),
+    Case(BASE, "unavailable = ", "x = ", "signal is missing", ARGUMENT, LEAF),
+    Case(BASE, SPEED, f"{SPEED}, {TRUNK}", "on several buses", f"all = [{SPEED}", LEAF),
 ]
 
 CASES = (
