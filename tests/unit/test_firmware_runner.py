@@ -405,7 +405,7 @@ def test_answers_and_the_timer_make_garbage_and_frames_make_none() -> None:
 for i in range(8):
     host.sendto(b"frame", address(bus.stream))
 print(is_collected(9))
-core.asks = {"datagrams": [(bytes(300), host_address)]}
+core.asks = {"datagrams": [(bytes(480), host_address)]}
 core.ask = lambda what: core.asks.pop(what, [])
 from_host(b"request")
 runner.turn()
