@@ -87,6 +87,7 @@ def test_it_says_where_everything_is(emulator: EmulatorProcess, carport_home: Pa
         "serial": emulator.serial,
         "can": emulator.can,
         "state": emulator.state,
+        "car": "reference",
     }
 
 
@@ -291,4 +292,4 @@ def test_a_port_that_is_taken_is_an_error(emulator: EmulatorProcess, carport_hom
 def test_an_unknown_car_is_wrong_usage(carport_home: Path) -> None:
     done = run_carport(carport_home, "emulate", "--car", "delorean", "--json")
     assert done.returncode == 2
-    assert "--car takes" in json.loads(done.stdout)["error"]
+    assert "there are leaf-2013" in json.loads(done.stdout)["error"]
