@@ -17,7 +17,7 @@ from gateway.resources.system import SystemResource
 from gateway.vault.arming import Arming
 from gateway.vault.keys import Keys
 from gateway.vault.records import Records
-from gateway.vehicle.commands import FLAG_EXT_ID, STATE_ACTIVE, CommandEngine
+from gateway.vehicle.commands import FLAG_EXT_ID, STATE_ACTIVE, CommandEngine, Transmission
 from gateway.vehicle.receipts import Receipts
 from gateway.vehicle.state import VehicleState
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from gateway.oscore.ccm import BlockCipherFactory
     from gateway.request import Request
     from gateway.vault.records import Save
-    from gateway.vehicle.commands import Transmission
     from gateway.vehicle.receipts import Receipt
 
 VERSION = "0.1.0"
@@ -131,7 +130,7 @@ class Gateway:
 
     def frame_sent(self, transmission: "Transmission | RoutedFrame", now_ms: int) -> None:
         """Take note that the controller saw a frame acknowledged."""
-        if isinstance(transmission, RoutedFrame):
+        if not isinstance(transmission, Transmission):
             transmission.ring.finish(True)
             return
         self._engine.frame_sent(transmission, now_ms)
@@ -139,7 +138,7 @@ class Gateway:
 
     def frame_failed(self, transmission: "Transmission | RoutedFrame", now_ms: int) -> None:
         """Take note that a frame will not be sent: cancelled, bus-off, or not taken."""
-        if isinstance(transmission, RoutedFrame):
+        if not isinstance(transmission, Transmission):
             transmission.ring.finish(False)
             return
         self._engine.frame_failed(transmission, now_ms)
