@@ -8,7 +8,7 @@ from subprocess import PIPE, Popen
 
 from carport.emulator.device_code import compile_device_code
 from carport.emulator.firmware_process import HEAP_BYTES
-from carport.emulator.rom_image import rom_image
+from carport.emulator.rom_image import flash_bytes, rom_image
 from carport.emulator.vm import MicroPython, find_micropython
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -44,7 +44,13 @@ class BenchVm:
             arguments=arguments,
         )
         return Popen(
-            [self.vm.executable, "-X", f"heapsize={HEAP_BYTES + self.image_bytes}", "-c", boot],
+            [
+                self.vm.executable,
+                "-X",
+                f"heapsize={HEAP_BYTES + flash_bytes(self.image)}",
+                "-c",
+                boot,
+            ],
             env={**os.environ, "MICROPYPATH": ".frozen"},
             stdin=PIPE,
             stdout=stdout,

@@ -13,14 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from carport.emulator.rom_image import rom_image
+from carport.emulator.rom_image import flash_bytes, rom_image
 from carport.emulator.vm import MicroPython
 from carport.errors import CarportError
 
 HEAP_BYTES = 222 * 1024
 """Stands for an ESP32's 111 KiB: in a VM of 64 bits objects are twice as large."""
 
-# Runs the firmware out of an image in a heap that is larger by the image: a board has it in flash.
+# Runs the firmware out of an image, in a heap that is larger by what a board has of it in flash.
 _BOOT = (
     "import sys,vfs;f=open({image!r},'rb');r=bytearray({size});f.readinto(r);f.close();"
     "vfs.mount(vfs.VfsRom(r),'/rom');sys.path.insert(0,'/rom');"
@@ -104,8 +104,9 @@ class FirmwareProcess:
         """Start the VM, out of reach of the terminal's Ctrl-C."""
         size = self._image.stat().st_size
         boot = _BOOT.format(image=self._image.name, size=size)
+        heap_bytes = HEAP_BYTES + flash_bytes(self._image)
         process = await asyncio.create_subprocess_exec(
-            *(self._vm.executable, "-X", f"heapsize={HEAP_BYTES + size}", "-c", boot),
+            *(self._vm.executable, "-X", f"heapsize={heap_bytes}", "-c", boot),
             cwd=self._device_code,
             env=self._vm.environment(self._device_code),
             stdin=PIPE,

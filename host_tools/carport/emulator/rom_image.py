@@ -19,6 +19,10 @@ _HEADER = b"\xd2\xcd\x31"
 _DATA, _DIRECTORY, _FILE = 2, 4, 5
 _PACKAGES = ("firmware", "gateway")
 
+# The names in the code, which MicroPython interns: frozen code has them in flash. They are 1,300
+# here, and take what micropython.qstr_info() tells, less the unused end of their last table.
+_NAMES_BYTES = 30 * 1024
+
 
 def rom_image(device_code: Path) -> Path:
     """Return the image of what compile_device_code made, which is kept beside it."""
@@ -28,6 +32,11 @@ def rom_image(device_code: Path) -> Path:
             new.write(_image(device_code))
         os.replace(new.name, path)
     return path
+
+
+def flash_bytes(image: Path) -> int:
+    """Return how much of what the code takes in the VM's heap a board has in flash."""
+    return image.stat().st_size + _NAMES_BYTES
 
 
 def _image(device_code: Path) -> bytes:
