@@ -236,7 +236,7 @@ class Gateway:
         """Answer those who wait for the commands that have just ended."""
         while self._engine.finished:
             receipt = self._engine.finished[0]
-            answer = answer_of(receipt.state, receipt.encode())
+            answer = answer_of(receipt.state, receipt.payload)
             for pair in [pair for pair in self._waiting if pair[0] is receipt]:
                 request = pair[1]
                 request.after = max(request.after, receipt.change)

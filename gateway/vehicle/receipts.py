@@ -38,6 +38,8 @@ DIGEST_BYTES = 8
 _KEPT_DURABLE = const(2)
 _KEPT_IN_MEMORY = const(8)
 
+_LEFT_OUT_IF_EMPTY = ("reason", "arguments")
+
 
 class Receipt:
     """One command: who asked for what, and which states it has reached when.
@@ -47,6 +49,7 @@ class Receipt:
         evidence: frames of the car, or notes, as `carport.cddl` has them.
         change: the number of the record change that must be durable before anybody is told.
         has_intent: whether the intent was stored.
+        payload: what `encode` returned once the last state was reached.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Receipt:
         self.evidence: list[Any] = []
         self.has_intent = False
         self.change = 0
+        self.payload = b""
 
     @property
     def is_final(self) -> bool:
@@ -86,20 +90,24 @@ class Receipt:
 
     def encode(self) -> bytes:
         """Return the payload that `carport.cddl` calls receipt."""
-        payload = {
-            "id": self.id,
-            "command": self.command,
-            "state": self.state,
-            "by": self.by,
-            "elapsed_ms": self.at_ms[self.state],
-            "at_ms": self.at_ms,
-            "evidence": self.evidence,
-        }
-        if self.arguments:
-            payload["arguments"] = self.arguments
-        if self.reason:
-            payload["reason"] = self.reason
-        return cbor.encode(payload)
+        pairs: list[tuple[str, Any]] = [  # in CBOR's own order, so that none need be sorted
+            ("by", self.by),
+            ("id", self.id),
+            ("at_ms", self.at_ms),
+            ("state", self.state),
+            ("reason", self.reason),
+            ("command", self.command),
+            ("evidence", self.evidence),
+            ("arguments", self.arguments),
+            ("elapsed_ms", self.at_ms[self.state]),
+        ]
+        buffer = bytearray()
+        cbor.append_head(buffer, cbor.MAP, len(pairs) - (not self.reason) - (not self.arguments))
+        for name, value in pairs:
+            if value or name not in _LEFT_OUT_IF_EMPTY:
+                cbor.append_item(buffer, name)
+                cbor.append_item(buffer, value)
+        return bytes(buffer)
 
 
 class Receipts:
@@ -157,7 +165,8 @@ class Receipts:
     def finish(self, receipt: Receipt) -> None:
         """Keep what became of a command that has reached its last state."""
         if receipt.kid:
-            entry = (receipt.kid, receipt.id, receipt.digest, receipt.state, receipt.encode())
+            receipt.payload = receipt.encode()
+            entry = (receipt.kid, receipt.id, receipt.digest, receipt.state, receipt.payload)
             if receipt.has_intent:
                 receipt.change = self._store_outcome(entry)
             else:
