@@ -9,6 +9,7 @@ from struct import pack
 
 from gateway import cbor
 from gateway.coap.numbers import CONTENT, FETCH, GET
+from gateway.const import const
 from gateway.errors import DecodeError
 from gateway.request import MAX_BLOCK_BYTES, SENML_FORMAT
 from gateway.vault.keys import VIEWER
@@ -26,6 +27,8 @@ _TEXT = b"\x03"
 _BOOL = b"\x04"
 _TIME = b"\x06"
 _BASE = b"\x21"
+
+_FLOAT32 = const(0xFA)
 
 
 class Selection:
@@ -92,7 +95,11 @@ class Selection:
             else:
                 cbor.append_item(buffer, value)
             buffer.extend(_TIME)
-            append_float32(buffer, (received_ms - now_ms) / 1000)
+            age_ms = received_ms - now_ms
+            if age_ms % 1000:
+                buffer.extend(pack(">Bf", _FLOAT32, age_ms / 1000))
+            else:
+                cbor.append_item(buffer, age_ms // 1000)
             if not has_base:
                 buffer.extend(_BASE)
                 cbor.append_head(buffer, cbor.TEXT, len(base))
@@ -139,8 +146,7 @@ def append_float32(buffer: bytearray, value: float) -> None:
     if whole == value:
         cbor.append_item(buffer, whole)
     else:
-        buffer.append(0xFA)
-        buffer.extend(pack(">f", value))
+        buffer.extend(pack(">Bf", _FLOAT32, value))
 
 
 class SignalsResource:
