@@ -167,9 +167,12 @@ class CanBus:
         if self._state == self._can.STATE_BUS_OFF:
             self._restarts += 1
             self._restarted_ms = now_ms
-            self._read_counters()
-            self._can.restart()
-            self._read_counters()
+            try:
+                self._read_counters()
+                self._can.restart()
+                self._read_counters()
+            except OSError:  # the chip does not answer: try again as if it were still off the bus
+                pass
             self._plan_restart(now_ms)
 
     def _receive(self, now_ms: int) -> None:

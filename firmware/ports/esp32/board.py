@@ -6,7 +6,8 @@
     wifi    {"ssid", "password"}; left out, there is only the cable
     uart    {"id", "tx", "rx"} of the cable
     button  the pin, to ground when pressed
-    can     for each bus of the profile {"id", and what else machine.CAN.init of this build takes}
+    can     for each bus of the profile {"id", and what else machine.CAN.init of this build takes},
+            or for an MCP2515 {"crystal_hz", "spi", "sck", "mosi", "miso", "cs", "interrupt"}
     bench   true for a board that is in no car: it may send before anybody has armed it, and route
             between its buses; left out, it is in one
 
@@ -23,6 +24,7 @@ import machine
 import micropython
 import network
 
+from firmware.drivers.mcp2515 import MCP2515
 from firmware.ports.esp32.uart import UART
 from firmware.ports.esp32.wakeup import Wakeup
 from firmware.udp import COAP_PORT, join_group, open_socket
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from gateway.core import Gateway
 
 _ANY_ADDRESS = "0.0.0.0"
+_SPI_HZ = 10_000_000  # the most an MCP2515 takes
 
 
 class Board:
@@ -80,15 +83,20 @@ class Board:
         """Return the serial port."""
         return UART(self._settings["uart"])
 
-    def open_can(self, bus: int, bitrate: int) -> "tuple[Any, dict[str, Any], Wakeup]":
+    def open_can(self, bus: int, bitrate: int) -> "tuple[Any, dict[str, Any], Wakeup | None]":
         """Return the controller of a bus, silent; its timing; and what its interrupts set.
 
+        An MCP2515 needs no flag for them: its stream can be polled as long as it has something.
+
         Raises:
+            OSError: the MCP2515 does not answer.
             NotImplementedError: this build of MicroPython has no machine.CAN.
         """
+        timing = dict(self._settings["can"][bus])
+        if "crystal_hz" in timing:
+            return open_mcp2515(timing, bitrate), {}, None
         if not hasattr(machine, "CAN"):
             raise NotImplementedError("this build of MicroPython has no machine.CAN")
-        timing = dict(self._settings["can"][bus])
         can = machine.CAN(timing.pop("id"), bitrate, machine.CAN.MODE_SILENT, **timing)
         return can, timing, Wakeup()
 
@@ -114,6 +122,26 @@ class Board:
     def reset(self) -> None:
         """Start again from the beginning."""
         machine.reset()
+
+
+def open_mcp2515(wiring: "dict[str, int]", bitrate: int) -> MCP2515:
+    """Return the controller that is wired to these pins, silent.
+
+    Raises:
+        OSError: it does not answer.
+    """
+    spi = machine.SPI(
+        wiring["spi"],
+        baudrate=_SPI_HZ,
+        sck=machine.Pin(wiring["sck"]),
+        mosi=machine.Pin(wiring["mosi"]),
+        miso=machine.Pin(wiring["miso"]),
+    )
+    cs = machine.Pin(wiring["cs"], machine.Pin.OUT, value=1)
+    interrupt = machine.Pin(wiring["interrupt"], machine.Pin.IN)
+    can = MCP2515(spi, cs, interrupt, crystal_hz=wiring["crystal_hz"])
+    can.init(bitrate, MCP2515.MODE_SILENT)
+    return can
 
 
 class Button:
