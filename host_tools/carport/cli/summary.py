@@ -44,7 +44,8 @@ def summarise(signals: "Signals", paths: list[str]) -> list[Row]:
         ),
         _one(told, "Front defrost", f"{_CLIMATE}.IsFrontDefrosterActive", _either("on", "off")),
         _one(told, "Outside", "Vehicle.Exterior.AirTemperature", _as_it_is),
-        _one(told, "Battery", f"{_DRIVE}.TractionBattery.StateOfCharge.Displayed", _as_it_is),
+        _one(told, "Battery", f"{_DRIVE}.TractionBattery.StateOfCharge.Displayed", _as_it_is)
+        or _one(told, "Battery", f"{_DRIVE}.TractionBattery.StateOfCharge.Current", _as_it_is),
         _one(told, "Park", f"{_DRIVE}.Transmission.IsParkLockEngaged", _either("yes", "no")),
         _one(told, "Speed", "Vehicle.Speed", _as_it_is),
         _one(told, "Odometer", "Vehicle.TraveledDistance", _as_it_is),
