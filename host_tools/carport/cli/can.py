@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from carport.traffic.sender import Sender
 
 _LOG = click.Path(dir_okay=False, path_type=Path)
-_LISTEN_S = 0.5
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LISTEN_S = 0.2
 _PROGRESS_MIN_S = 2.0
 _PROGRESS_MIN_FRAMES = 5000
 
@@ -114,8 +115,8 @@ def dump(
         show = _presenter(dictionary, as_json, as_table, signals_apart, quiet, stack)
         last: dict[tuple[int, bool], bytes] = {}
         shown = 0
-        with _until_interrupted():
-            for frame in _received(connection, joined, seconds):
+        with _ending() as ending:
+            for frame in _received(connection, joined, seconds, ending):
                 if not _is_meant(frame, chosen):
                     continue
                 if writer is not None:
@@ -260,13 +261,12 @@ def replay(
         progress = stack.enter_context(_progress(found, speed, is_endless or as_json))
         begin_s = time.monotonic()
         if is_endless:
-            with _until_interrupted():
-                while True:
-                    replay_log(file, selection, senders, speed, progress)
-                    if speed:
-                        next(iter(senders.values())).idle(found.gap_s / speed)
+            with _ending() as ending:
+                while not ending.is_set():
+                    replay_log(file, selection, senders, speed, ending.is_set, progress)
+                    ending.wait(found.gap_s / speed if speed else 0)
         else:
-            replay_log(file, selection, senders, speed, progress)
+            replay_log(file, selection, senders, speed, lambda: False, progress)
         seconds = time.monotonic() - begin_s
     counted = _counted(list(senders.values()))
     if as_json:
@@ -330,14 +330,17 @@ def _presenter(
 
 
 def _received(
-    connection: "Connection", bus: "python_can.BusABC", seconds: float | None
+    connection: "Connection",
+    bus: "python_can.BusABC",
+    seconds: float | None,
+    ending: threading.Event,
 ) -> "Iterator[python_can.Message]":
     import can
 
     from carport.traffic.connection import lost
 
     end_s = None if seconds is None else time.monotonic() + seconds
-    while end_s is None or time.monotonic() < end_s:
+    while not ending.is_set() and (end_s is None or time.monotonic() < end_s):
         wait_s = _LISTEN_S if end_s is None else min(_LISTEN_S, end_s - time.monotonic())
         try:
             frame = bus.recv(max(wait_s, 0))
@@ -350,17 +353,18 @@ def _received(
 
 
 @contextmanager
-def _until_interrupted() -> Iterator[None]:
-    """End the block, as if it were done, at Ctrl-C or SIGTERM: logs are closed behind it."""
+def _ending() -> Iterator[threading.Event]:
+    """Yield what is set at Ctrl-C or SIGTERM, so that no frame or log is cut in two."""
+    ending = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield ending
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = {each: signal.signal(each, lambda *_: ending.set()) for each in _ENDING_SIGNALS}
     try:
-        with suppress(KeyboardInterrupt):
-            yield
+        yield ending
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _targets(
@@ -385,7 +389,7 @@ def _point_out(found: "Survey", with_collisions: bool) -> None:
     if not found.collisions:
         return
     names = ", ".join(f"{text} {name}" for text, name in sorted(found.collisions.items()))
-    what = "are sent all the same" if with_collisions else "are left out; --with-collisions sends"
+    what = "are sent all the same" if with_collisions else "are left out, see --with-collisions"
     click.echo(f"The car or its gateway sends these ids too: {names}. They {what}.", err=True)
 
 
@@ -407,7 +411,7 @@ def _where(connection: "Connection", sender: "Sender") -> str:
 
 @contextmanager
 def _progress(found: "Survey", speed: float, is_hidden: bool) -> Iterator[Callable[[], None]]:
-    """Show a bar while a long log is sent, if somebody watches."""
+    """Show a bar while a long log is sent, if somebody watches; yield what moves it."""
     is_long = found.selected >= _PROGRESS_MIN_FRAMES
     is_long = is_long or (speed > 0 and found.seconds / speed >= _PROGRESS_MIN_S)
     if is_hidden or not is_long or not sys.stderr.isatty():

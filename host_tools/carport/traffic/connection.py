@@ -94,12 +94,12 @@ class Connection:
             raise CarportError(
                 f"{interface} cannot be used here ({_one_line(error)}): install its driver"
             ) from error
-        except (TypeError, ValueError) as error:
-            raise UsageError(
-                f"{self.name} cannot be opened so ({_one_line(error)}): "
-                "see --channel, --bitrate, --host and --port"
-            ) from error
-        except (can.CanError, OSError) as error:
+        except (TypeError, ValueError, can.CanError, OSError) as error:
+            if any(isinstance(each, TypeError | ValueError) for each in (error, error.__cause__)):
+                raise UsageError(
+                    f"{self.name} cannot be opened so ({_one_line(error)}): "
+                    "see --channel, --bitrate, --host and --port"
+                ) from error
             raise NoAnswerError(
                 f"there is no bus at {self.name} ({_one_line(error)}): is it plugged in and up?"
             ) from error

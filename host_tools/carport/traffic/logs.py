@@ -8,8 +8,6 @@ import gzip
 import io
 import logging
 import math
-import sqlite3
-import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,17 +40,6 @@ _WRITERS: dict[str, Any] = {
 }
 _CLASSIC_DLC_MAX = 8
 _FD_DLC_MAX = 64
-_BROKEN = (
-    AttributeError,
-    EOFError,
-    LookupError,
-    TypeError,
-    ValueError,
-    can.CanError,
-    sqlite3.Error,
-    struct.error,
-    zlib.error,
-)
 _NEEDS_ASAMMDF = "MF4 needs asammdf: pip install asammdf"
 
 
@@ -144,7 +131,9 @@ def _read_binary(path: Path, suffix: str) -> Iterator[can.Message]:
                     count += 1
         except NotImplementedError as error:
             raise CarportError(_NEEDS_ASAMMDF) from error
-        except _BROKEN as error:
+        except OSError:
+            raise
+        except Exception as error:
             raise LogError(
                 f"{path} is not a whole {suffix[1:].upper()} log, "
                 f"behind its frame {count}: {_reason(error)}"

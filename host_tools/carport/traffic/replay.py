@@ -17,6 +17,7 @@ from carport.traffic.sender import Sender
 COLLIDES = "the car or its gateway sends this id"
 
 _ONLY_FRAME_GAP_S = 0.1
+_SLICE_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -112,11 +113,13 @@ def replay(
     selection: Selection,
     senders: Mapping[str, Sender],
     speed: float,
+    is_ending: Callable[[], bool],
     progress: Callable[[], None],
 ) -> None:
     """Send a log, each frame as long after the first as it was recorded, divided by speed.
 
     A speed of 0 is as fast as the bus takes it. senders: one for each channel of the bus.
+    is_ending: whether to send no more. progress: called for each frame that was sent.
 
     Raises:
         LogError: the log cannot be read any more.
@@ -131,10 +134,11 @@ def replay(
         assert channel is not None
         sender = senders[channel]
         first_s = frame.timestamp if first_s is None else first_s
-        if speed:
-            wait_s = begin_s + (frame.timestamp - first_s) / speed - time.monotonic()
-            if wait_s > 0:
-                sender.idle(wait_s)
+        due_s = begin_s + (frame.timestamp - first_s) / speed if speed else begin_s
+        while (wait_s := due_s - time.monotonic()) > 0 and not is_ending():
+            sender.idle(min(wait_s, _SLICE_S))
+        if is_ending():
+            break
         sender.send(
             can.Message(
                 arbitration_id=frame.arbitration_id,
