@@ -18,3 +18,15 @@ class AES:
     def _encrypt(self, mode: modes.ECB | modes.CBC, blocks: bytearray) -> None:
         encryptor = Cipher(self._algorithm, mode).encryptor()
         blocks[:] = encryptor.update(bytes(blocks)) + encryptor.finalize()
+
+
+class RecordingAES(AES):
+    """Notes the nonce of every message; a context's sender key is used for nothing but sealing."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__(key)
+        self.nonces: list[bytes] = []
+
+    def encrypt_ecb(self, blocks: bytearray) -> None:
+        self.nonces.append(bytes(blocks[1:14]))
+        super().encrypt_ecb(blocks)

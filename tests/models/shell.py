@@ -4,12 +4,15 @@ import os
 from collections.abc import Callable, Hashable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from carport.profile import compile_profile
 from gateway.core import Gateway
 from gateway.vehicle.commands import STATE_ACTIVE, Transmission
 from tests.aes import AES
+
+if TYPE_CHECKING:
+    from gateway.oscore.ccm import BlockCipherFactory
 
 PROFILES = Path(__file__).resolve().parents[2] / "gateway" / "profiles"
 
@@ -33,7 +36,13 @@ class Shell:
     is_bench = True
 
     def __init__(
-        self, storage: dict[str, bytes] | None = None, now_ms: int = 0, car: str = "reference"
+        self,
+        storage: dict[str, bytes] | None = None,
+        now_ms: int = 0,
+        car: str = "reference",
+        *,
+        aes: "BlockCipherFactory" = AES,
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.storage = {} if storage is None else storage
         self.now_ms = now_ms
@@ -46,7 +55,7 @@ class Shell:
         self.logs: list[str] = []
         self.on_sent: Callable[[Transmission], None] | None = None
         self.gateway = Gateway(
-            profile(car), dict(self.storage), AES, os.urandom, now_ms, "test", dict, self.is_bench
+            profile(car), dict(self.storage), aes, random, now_ms, "test", dict, self.is_bench
         )
         self.car = car
         for bus in range(len(profile(car)["buses"])):
@@ -81,10 +90,7 @@ class Shell:
             self.logs += gateway.logs()
             saves = [] if self.holds_saves else gateway.saves()
             for number, name, data in saves:
-                if data is None:
-                    self.storage.pop(name, None)
-                else:
-                    self.storage[name] = data
+                self.save(name, data)
                 gateway.saved(number, self.now_ms)
             frames = gateway.frames()
             self.frames += frames
@@ -98,6 +104,13 @@ class Shell:
                 self.acknowledge_frames()
             if not saves and not frames:
                 return
+
+    def save(self, name: str, data: bytes | None) -> None:
+        """Make one change durable."""
+        if data is None:
+            self.storage.pop(name, None)
+        else:
+            self.storage[name] = data
 
     def acknowledge_frames(self) -> None:
         """Let the bus take all frames that wait in the controllers."""

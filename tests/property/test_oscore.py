@@ -13,7 +13,7 @@ from gateway.oscore.context import Context
 from gateway.oscore.protection import ProtectedRequest, protect_response, unprotect_request
 from gateway.oscore.replay_window import WINDOW_SIZE, ReplayWindow
 from gateway.oscore.sender_sequence import SenderSequence
-from tests.aes import AES
+from tests.aes import RecordingAES
 from tests.differential import oscore as here
 from tests.vm import Both
 
@@ -129,18 +129,6 @@ def test_garbage_raises_only_our_errors(piv: bytes | None, ciphertext: bytes) ->
         assert server.replay_window.is_new(0)
     else:
         raise AssertionError("garbage was authentic")
-
-
-class RecordingAES(AES):
-    """Notes the nonce of every message; a context's sender key is used for nothing but sealing."""
-
-    def __init__(self, key: bytes) -> None:
-        super().__init__(key)
-        self.nonces: list[bytes] = []
-
-    def encrypt_ecb(self, blocks: bytearray) -> None:
-        self.nonces.append(bytes(blocks[1:14]))
-        super().encrypt_ecb(blocks)
 
 
 class World:
