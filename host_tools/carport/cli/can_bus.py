@@ -1,6 +1,9 @@
-"""The options of `carport can` that say which bus is meant, and which car is on it."""
+"""What the commands of `carport can` share: which bus is meant, what is asked, how they end."""
 
-from collections.abc import Callable, Mapping
+import signal
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -13,8 +16,11 @@ from carport.errors import CarportError, UsageError
 if TYPE_CHECKING:
     from carport.traffic.connection import Connection
     from carport.traffic.dictionary import Dictionary
+    from carport.traffic.selection import IdFilter
+    from carport.traffic.sender import Sender
 
 _NEEDED = ("can", "cantools")
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,7 @@ class BusOptions:
 
     def dictionary(self, connection: "Connection") -> "Dictionary":
         """Return the names of the car's frames: the one that was asked for, or the emulated."""
-        from carport.traffic.dictionary import Dictionary
-
-        return Dictionary(_profile(self.car or connection.car), connection.channels)
+        return load_dictionary(self.car or connection.car, connection.channels)
 
 
 def check_installed() -> None:
@@ -64,44 +68,33 @@ def check_may_send(connection: "Connection", is_sure: bool) -> None:
         )
 
 
-def complete_assignment(
-    ctx: click.Context, parameter: click.Parameter, incomplete: str
-) -> list[str]:
-    """Complete `SIGNAL=` of the message that was named, and then the names of its values."""
+def parse_filters(texts: tuple[str, ...]) -> "list[IdFilter]":
+    """Return what the --filter options mean."""
+    from carport.traffic.selection import parse_filter
+
+    return [parse_filter(each) for each in texts]
+
+
+def counted(senders: "Collection[Sender]") -> dict[str, int | None]:
+    """Return how many frames were sent, and were carried where that is known."""
+    is_heard = all(each.is_heard for each in senders)
+    carried = sum(each.carried for each in senders) if is_heard else None
+    return {"sent": sum(each.sent for each in senders), "carried": carried}
+
+
+@contextmanager
+def ending_at_signals() -> Iterator[threading.Event]:
+    """Yield what is set at Ctrl-C or SIGTERM, so that no frame or log is cut in two."""
+    ending = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield ending
+        return
+    before = {each: signal.signal(each, lambda *_: ending.set()) for each in _ENDING_SIGNALS}
     try:
-        message = _completing_dictionary(ctx).message(ctx.params["what"])
-    except CarportError:
-        return []
-    from carport.profile.signals import names as names_of
-
-    found = []
-    for signal in message.definition.signals:
-        found.append(f"{signal.name}=")
-        if incomplete.startswith(found[-1]):
-            names = names_of(signal).values()
-            found += [f"{signal.name}={name}" for name in names]
-    return [each for each in found if each.startswith(incomplete)]
-
-
-def complete_message(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Complete the name of a message."""
-    try:
-        profile = _completing_dictionary(ctx).profile
-    except CarportError:
-        return []
-    names = profile.messages if profile else ()
-    return [each for each in names if each.startswith(incomplete)]
-
-
-def _completing_dictionary(ctx: click.Context) -> "Dictionary":
-    check_installed()
-    from carport.traffic.connection import find_connection
-    from carport.traffic.dictionary import Dictionary
-
-    car = ctx.params.get("car")
-    if car is None:
-        car = find_connection({}, ctx.params.get("state")).car
-    return Dictionary(_profile(car))
+        yield ending
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _complete_car(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -110,11 +103,23 @@ def _complete_car(ctx: click.Context, parameter: click.Parameter, incomplete: st
     return [each for each in installed_profiles() if each.startswith(incomplete)]
 
 
-def _profile(car: str | None) -> Any:
+def load_dictionary(car: str | None, channels: Sequence[str] = ()) -> "Dictionary":
+    """Return the names of a car's frames, none of no car."""
     from carport.profile import load
     from carport.profile.installed import profile_folder
+    from carport.traffic.dictionary import Dictionary
 
-    return None if car is None else load(profile_folder(car))
+    return Dictionary(None if car is None else load(profile_folder(car)), channels)
+
+
+filter_option = click.option(
+    "--filter",
+    "filters",
+    metavar="ID[/MASK]",
+    multiple=True,
+    help="Only these ids, hexadecimal; an extended one has 8 digits. May be repeated.",
+)
+yes_option = click.option("--yes", "is_sure", is_flag=True, help="It may be a real car's bus.")
 
 
 _OPTIONS = [

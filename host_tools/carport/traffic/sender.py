@@ -55,6 +55,11 @@ class Sender:
     ) -> None:
         self._opened.close()
 
+    @property
+    def told(self) -> str:
+        """What is known of the frames that were sent, for people."""
+        return f"{'heard on' if self.is_heard else 'given to'} {self._connection.name}"
+
     def send(self, frame: can.Message) -> None:
         """Send a data frame, once there is room for it.
 
