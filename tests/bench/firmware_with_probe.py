@@ -119,6 +119,6 @@ def main(port: str) -> None:
     probe = Probe(int(port))
     probe.look_into(Gateway, CAN, Storage)
     runner = start()
-    runner.add(probe)
+    runner.add(probe, 0)  # what it makes is no garbage to speak of
     gc.threshold(-1)  # type: ignore[attr-defined]
     runner.run()
