@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from firmware.ports.unix.can import CAN
     from gateway.can.router import RoutedFrame
     from gateway.core import Gateway
-    from gateway.vehicle.commands import Transmission
+    from gateway.vehicle.command import Transmission
 
 _SENT = const(1)
 _FAILED = const(2)

@@ -17,7 +17,8 @@ from gateway.resources.system import SystemResource
 from gateway.vault.arming import Arming
 from gateway.vault.keys import Keys
 from gateway.vault.records import Records
-from gateway.vehicle.commands import FLAG_EXT_ID, STATE_ACTIVE, CommandEngine, Transmission
+from gateway.vehicle.command import Transmission
+from gateway.vehicle.commands import FLAG_EXT_ID, STATE_ACTIVE, CommandEngine
 from gateway.vehicle.receipts import Receipts
 from gateway.vehicle.state import VehicleState
 

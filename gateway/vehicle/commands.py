@@ -24,9 +24,8 @@ from gateway.can.transmitter import Transmitter
 from gateway.const import const
 from gateway.errors import BusyError, CommandError
 from gateway.vehicle import interlocks, receipts
-from gateway.vehicle.arguments import are_always_allowed, translate, unavailable_reason
+from gateway.vehicle.command import CHECK, NEVER_MS, SAVE, SEND, Command, Transmission
 from gateway.vehicle.receipts import Receipt
-from gateway.vehicle.wake import WakeUp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,87 +45,9 @@ MAX_PER_CONTEXT = 2  # as many outcomes as a context's durable receipts hold
 
 NOT_ARMED = "not armed: carport arm, then press the board's button"
 
-_CHECK = const(0)
-_SAVE = const(1)
-_SEND = const(2)
-
 _BUS_SILENT_MS = const(1000)
 _CHECK_MS = const(2000)
 _REPORT_MS = const(1000)
-_NEVER = const(1 << 62)
-
-
-class Transmission:
-    """One frame for a controller, which reports `frame_sent` or `frame_failed` with it."""
-
-    __slots__ = (
-        "arbitration_id",
-        "bus",
-        "command",
-        "data",
-        "deadline_ms",
-        "flags",
-        "is_cancelled",
-    )
-
-    def __init__(
-        self,
-        bus: int,
-        arbitration_id: int,
-        flags: int,
-        data: bytes,
-        deadline_ms: int,
-        command: "Command",
-    ) -> None:
-        self.bus = bus
-        self.arbitration_id = arbitration_id
-        self.flags = flags
-        self.data = data
-        self.deadline_ms = deadline_ms
-        self.command = command
-        self.is_cancelled = False
-
-
-class Command:
-    """A command under way."""
-
-    def __init__(
-        self,
-        receipt: Receipt,
-        spec: "dict[str, Any]",
-        wake: "dict[str, Any] | None",
-        lifetime_ms: int,
-        now_ms: int,
-    ) -> None:
-        self.receipt = receipt
-        self.spec = spec
-        self.raw_values: dict[int, int] = {}
-        self.conditions: list[list[Any]] = []
-        self.unavailable = unavailable_reason(spec, receipt.arguments)
-        if self.unavailable is None:
-            self.raw_values, self.conditions = translate(spec, receipt.arguments)
-        self.interlocks: list[str] = spec["interlocks"]
-        if are_always_allowed(spec, receipt.arguments):
-            self.interlocks = []
-        self.expires_ms = now_ms + lifetime_ms
-        self.phase = _CHECK
-        self.check_until_ms = _NEVER
-        self.next_send_ms = now_ms
-        self.sends_left: int = spec["count"]
-        self.sent_ms = self.last_sent_ms = -1  # when the first and the last was acknowledged
-        self.confirm_until_ms = _NEVER
-        self.outstanding: Transmission | None = None
-        self.wake = WakeUp(wake)
-        self.follow_up: list[Any] | None = spec["follow_up"]
-        if self.follow_up and receipt.arguments.get(self.follow_up[0]) != self.follow_up[1]:
-            self.follow_up = None
-        self.is_following = False
-        self.is_over = False
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all that the car needs was sent; the repetitions of a frame are not needed."""
-        return self.sends_left <= 0 if self.is_following else self.follow_up is None
 
 
 class CommandEngine:
@@ -319,15 +240,15 @@ class CommandEngine:
             return
         if self._queues[command.spec["resource"]][0] is not command:
             return
-        if command.phase == _CHECK and self._check(command, now_ms):
+        if command.phase == CHECK and self._check(command, now_ms):
             if not command.receipt.has_intent:
                 self._store.store_intent(command.receipt)
-            command.phase = _SAVE
+            command.phase = SAVE
         is_saved = self._records.acknowledged >= command.receipt.change
-        if command.phase == _SAVE and is_saved and self._check(command, now_ms):
-            command.phase = _SEND
+        if command.phase == SAVE and is_saved and self._check(command, now_ms):
+            command.phase = SEND
             command.next_send_ms = now_ms
-        if command.phase == _SEND:
+        if command.phase == SEND:
             self._send(command, now_ms)
         if not command.receipt.is_final:
             self._keep_awake(command, now_ms)
@@ -397,7 +318,7 @@ class CommandEngine:
             command.sends_left = 1
             command.next_send_ms = command.last_sent_ms + after_ms
         if now_ms >= command.expires_ms:
-            command.next_send_ms = _NEVER
+            command.next_send_ms = NEVER_MS
         may_send = command.outstanding is None and command.sends_left > 0
         if may_send and now_ms >= command.next_send_ms:
             deadline_ms = min(now_ms + command.spec["deadline_ms"], command.expires_ms)
@@ -516,7 +437,7 @@ class CommandEngine:
     def _report_due_ms(self, command: Command) -> int:
         """Return when the controller has been silent too long about a frame it was given."""
         if command.outstanding is None:
-            return _NEVER
+            return NEVER_MS
         return command.outstanding.deadline_ms + _REPORT_MS
 
     def _keep_awake(self, command: Command, now_ms: int) -> None:
@@ -534,12 +455,12 @@ class CommandEngine:
             is_waiting = command.outstanding is None
             due = min(due, command.expires_ms if is_waiting else self._report_due_ms(command))
         is_saved = self._records.acknowledged >= command.receipt.change
-        if command.phase == _CHECK or (command.phase == _SAVE and is_saved):
+        if command.phase == CHECK or (command.phase == SAVE and is_saved):
             due = min(due, command.check_until_ms)
         for transmission in (command.outstanding, command.wake.outstanding):
             if transmission is not None and not transmission.is_cancelled:
                 due = min(due, transmission.deadline_ms)
-        if command.phase == _SEND and command.outstanding is None and command.sends_left > 0:
+        if command.phase == SEND and command.outstanding is None and command.sends_left > 0:
             due = min(due, command.next_send_ms)
         wake_ms = command.wake.next_ms()
         return due if wake_ms is None else min(due, wake_ms)

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from gateway.vehicle.commands import Transmission
+    from gateway.vehicle.command import Transmission
 
 
 class WakeUp:

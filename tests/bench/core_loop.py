@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gateway.oscore.ccm import BlockCipherFactory
-    from gateway.vehicle.commands import Transmission
+    from gateway.vehicle.command import Transmission
 
     Frames = dict[str, list[tuple[int, bytes]]]
 

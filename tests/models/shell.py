@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from carport.profile import compile_profile
 from gateway.core import Gateway
-from gateway.vehicle.commands import STATE_ACTIVE, Transmission
+from gateway.vehicle.command import Transmission
+from gateway.vehicle.commands import STATE_ACTIVE
 from tests.aes import AES
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from collections import Counter
 import can
 
 from carport.car.cars import make_car
-from gateway.vehicle.commands import Transmission
+from gateway.vehicle.command import Transmission
 from tests.models.shell import PROFILES, Shell
 
 STEP_MS = 5

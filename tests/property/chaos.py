@@ -26,7 +26,8 @@ from gateway.coap.numbers import (
     POST,
 )
 from gateway.errors import AuthenticationError, ReplayError
-from gateway.vehicle.commands import STATE_ACTIVE, STATE_BUS_OFF, Command, Transmission
+from gateway.vehicle.command import Command, Transmission
+from gateway.vehicle.commands import STATE_ACTIVE, STATE_BUS_OFF
 from gateway.vehicle.receipts import ACCEPTED, CONFIRMED, EXPIRED, REFUSED, SENT
 from tests.aes import RecordingAES
 from tests.models.car import Car, decoded

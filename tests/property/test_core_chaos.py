@@ -11,7 +11,8 @@ from gateway.oscore.replay_window import ReplayWindow
 from gateway.oscore.sender_sequence import SenderSequence
 from gateway.vault.keys import Key, Keys
 from gateway.vault.records import Records
-from gateway.vehicle.commands import CommandEngine, Transmission
+from gateway.vehicle.command import Transmission
+from gateway.vehicle.commands import CommandEngine
 from gateway.vehicle.receipts import Receipt, Receipts
 from tests.models.shell import Shell
 from tests.property.chaos import Promise, Step, World, histories, play
