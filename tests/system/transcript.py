@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gateway.coap import block, message
 from gateway.coap.message import Message, decode_uint
-from gateway.coap.numbers import BLOCK2, CONTENT_FORMAT, EMPTY, OSCORE, URI_PATH
+from gateway.coap.numbers import BLOCK2, CONTENT_FORMAT, EMPTY, ETAG, OSCORE, URI_PATH
 from gateway.oscore import option
 from gateway.oscore.ccm import open_
 from gateway.oscore.client import SentRequest, unprotect_response
@@ -54,7 +54,7 @@ def read(passed: Iterable[Passed], contexts: Iterable[Path]) -> Iterator[Said]:
     """
     keys = {context.sender.id: context for context in map(_load, contexts)}
     asked: dict[tuple[object, bytes], _Asked] = {}
-    blocks: dict[_Asked, bytes] = {}
+    blocks: dict[tuple[_Asked, bytes], dict[int, bytes]] = {}
     for is_request, host, data in passed:
         outer = message.decode(data)
         if outer.code == EMPTY:
@@ -68,12 +68,13 @@ def read(passed: Iterable[Passed], contexts: Iterable[Path]) -> Iterator[Said]:
         options = dict(inner.options)
         payload = inner.payload
         if not is_request and BLOCK2 in options:
-            topic = request._replace(associated_data=b"", nonce=b"")
+            about = request._replace(associated_data=b"", nonce=b"")
             num, more, _ = block.decode(options[BLOCK2])
-            payload = (blocks.get(topic, b"") if num else b"") + payload
-            blocks[topic] = payload
+            parts = blocks.setdefault((about, options.get(ETAG, b"")), {})
+            parts[num] = payload
             if more:
                 continue
+            payload = b"".join(parts[each] for each in sorted(parts))
         content_format = options.get(CONTENT_FORMAT)
         yield Said(
             is_request,
