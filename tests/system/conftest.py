@@ -29,12 +29,13 @@ def carport_home(needs_vm: None, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="module")
 def emulator(carport_home: Path) -> Iterator[EmulatorProcess]:
-    """One running emulator for a module, on free ports."""
+    """One running emulator for a module, on free ports; nothing may fail in it unnoticed."""
     environment = {"CARPORT_HOME": str(carport_home)}
     with EmulatorProcess(
         "--coap-port", "0", "--can-port", "0", environment=environment
     ) as running:
         yield running
+        assert "Traceback" not in running.read_log()
 
 
 @pytest.fixture
