@@ -30,16 +30,16 @@ class RoutedFrame:
     Once it was given to its controller, `ring.finish` is to hear what became of it.
     """
 
-    def __init__(self, ring: "Ring", bus: int, lengths: "set[int]") -> None:
+    def __init__(self, ring: "Ring", bus: int, routes: "list[Route]") -> None:
         self.ring = ring
         self.bus = bus
         self.arbitration_id = 0
         self.flags = 0
         self.data = bytearray(0)
         self.received_ms = 0
-        self.route: Route
+        self.route = routes[0]  # any: so that no attribute is made later
         self.bucket = 0
-        self._buffers = {length: bytearray(length) for length in lengths}
+        self._buffers = {route.length: bytearray(route.length) for route in routes}
 
     def fill(self, route: Route, bucket: int, frame: "list[Any]", now_ms: int) -> None:
         """Copy what was received: [id, data, flags, errors]."""
@@ -56,9 +56,8 @@ class Ring:
     """The frames that these routes, all to one bus, have let through and that are not sent yet."""
 
     def __init__(self, bus: int, routes: "list[Route]") -> None:
-        lengths = {route.length for route in routes}
         capacity = sum([route.capacity for route in routes])
-        self._frames = [RoutedFrame(self, bus, lengths) for _ in range(capacity)]
+        self._frames = [RoutedFrame(self, bus, routes) for _ in range(capacity)]
         self._first = 0
         self._count = 0
         self._is_sending = False  # the first one
