@@ -5,6 +5,7 @@ The settings, a JSON object, are the first line on stdin:
     name       the gateway's name
     profile    the file of the compiled car
     flash      the image file of the flash chip
+    erase_ms   how long it takes to erase a block, while nothing else is done; may be left out
     coap_port  the UDP port, on the loopback interface
     serial     the pseudo-terminal that is the serial port
     can_port   the TCP port of the CAN hub
@@ -57,7 +58,7 @@ class Board:
 
     def mount(self) -> str:
         """Make the flash ready; return the folder for the records."""
-        flash = Flash(self._settings["flash"])
+        flash = Flash(self._settings["flash"], erase_ms=self._settings.get("erase_ms", 0))
         try:
             vfs.mount(flash, _MOUNT)
         except OSError:  # erased: this is the first start

@@ -1,12 +1,14 @@
 """A flash chip as a file: the block device under littlefs.
 
 Programming flips bits from 1 to 0 only, and erasing a block sets them all: as in the real chip,
-bytes that were not erased cannot be programmed. How long a chip takes, and that it wears out, is
-not modelled.
+bytes that were not erased cannot be programmed. An erasure may take its time, in which the whole
+program stands still, as on an ESP32, which runs from the same chip. That programming takes time
+too, and that the chip wears out, is not modelled.
 """
 
 import errno
 import os
+import time
 
 from gateway.const import const
 
@@ -21,10 +23,11 @@ _ERASE = const(6)
 class Flash:
     """MicroPython's block device, in its extended form, on an image file.
 
-    The file is made, erased, if it does not exist.
+    The file is made, erased, if it does not exist. erase_ms: how long it takes to erase a block.
     """
 
-    def __init__(self, path: str, blocks: int = 512) -> None:
+    def __init__(self, path: str, blocks: int = 512, erase_ms: int = 0) -> None:
+        self._erase_ms = erase_ms
         self._blocks = blocks
         self._erased = b"\xff" * BLOCK_BYTES
         try:
@@ -68,5 +71,6 @@ class Flash:
         return None
 
     def _erase(self, block: int) -> None:
+        time.sleep_ms(self._erase_ms)  # type: ignore[attr-defined]
         self._file.seek(block * BLOCK_BYTES)
         self._file.write(self._erased)
