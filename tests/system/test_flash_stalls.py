@@ -91,7 +91,7 @@ def count_erased(before: list[bytes], after: list[bytes]) -> int:
 
 def heard_acts(node: can.BusABC) -> list[Act]:
     """Return the commands of all that a node has heard: frames that ask for the same are one."""
-    frames = []
+    frames: list[can.Message] = []
     while (frame := node.recv(0.2 if not frames else 0)) is not None:
         if frame.arbitration_id in (OURS.frame_id, DOORS.frame_id):
             frames.append(frame)

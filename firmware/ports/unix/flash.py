@@ -71,6 +71,6 @@ class Flash:
         return None
 
     def _erase(self, block: int) -> None:
-        time.sleep_ms(self._erase_ms)  # type: ignore[attr-defined]
+        time.sleep_ms(self._erase_ms)
         self._file.seek(block * BLOCK_BYTES)
         self._file.write(self._erased)
