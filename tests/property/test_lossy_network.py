@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.vehicle import interlocks
-from gateway.vehicle.commands import Command, Transmission
+from gateway.vehicle.command import Command, Transmission
 from gateway.vehicle.receipts import CONFIRMED, EXPIRED, REFUSED, UNCONFIRMED, Receipts
 from tests.models.car import Car, decoded
 from tests.models.host import Host
