@@ -121,6 +121,10 @@ def test_a_burst_and_then_the_rate(both: Both) -> None:
     assert counts[1:] == [[0] * 4] * 3
 
 
+def test_a_bucket_is_never_fuller_than_its_burst() -> None:
+    assert route(PROFILE, frames([0, *[240] * 9]))[0] == [1 + 5, 0, 4, 0]
+
+
 def test_in_the_long_run_it_is_the_rate() -> None:
     counts = route(PROFILE, frames(list(range(10_001))))
     assert counts[0] == [5 + 10 * 20, 0, 10_001 - 205, 0]
@@ -173,6 +177,12 @@ def test_a_mask_has_eight_buckets_and_one_for_all_other_ids() -> None:
     assert route(PROFILE, flood)[1] == [8 * 2 + 2, 0, 150 - 18, 0]
     crowd = [each for n in reversed(ids) for each in frames([7], n, POWERTRAIN, 4)]
     assert route(PROFILE, crowd)[1] == [8 + 2, 0, 5, 0]
+
+
+def test_the_most_urgent_id_has_a_bucket_of_its_own_too() -> None:
+    profile = changed(0, ID=0, MASK=0)
+    mixed = frames([0] * 9, 0) + frames([0] * 9, 1) + frames([0], 0)
+    assert route(profile, mixed)[0] == [10, 0, 9, 0]
 
 
 def test_a_mask_of_few_ids_has_a_bucket_for_each() -> None:

@@ -178,6 +178,22 @@ def test_a_command_is_sent_while_a_bus_is_flooded_with_what_is_routed(
     assert bench.routed == [frame]
 
 
+def test_the_next_deadline_is_the_first_of_the_commands_and_the_routes(
+    bench: Bench, owner: Host
+) -> None:
+    bench.hear(BODY, 0x100, b"\x00")
+    bench.hear(BODY, 0x130, bytes(8))
+    start_ms = bench.now_ms
+    bench.now_ms += 50
+    owner.post("lock", owner.command("lock"))
+    assert bench.gateway.next_timeout() == start_ms + 100
+    bench.acknowledge()
+    assert bench.gateway.next_timeout() == start_ms + 150  # the command's next frame
+    bench.now_ms += 60
+    bench.hear(BODY, 0x130, bytes(8))
+    assert bench.gateway.next_timeout() == start_ms + 150
+
+
 def test_disarmed_nothing_crosses_and_what_waits_is_dropped(bench: Bench, owner: Host) -> None:
     bench.hear(BODY, 0x130, bytes(8))
     bench.hear(BODY, 0x130, bytes(8))
