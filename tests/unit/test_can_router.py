@@ -122,7 +122,7 @@ def test_a_burst_and_then_the_rate(both: Both) -> None:
 
 
 def test_a_bucket_is_never_fuller_than_its_burst() -> None:
-    assert route(PROFILE, frames([0, *[240] * 9]))[0] == [1 + 5, 0, 4, 0]
+    assert route(PROFILE, frames([0, *[100] * 9]))[0] == [1 + 5, 0, 4, 0]
 
 
 def test_in_the_long_run_it_is_the_rate() -> None:
