@@ -6,13 +6,12 @@ from carport.emulator.firmware_process import HEAP_BYTES
 from tests.bench.core import Cost
 from tests.bench.figures import median, p99, text
 from tests.bench.lock_to_confirmed import Locks
+from tests.bench.report_receiving import receiving
 from tests.bench.results import LocksOn, Results
+from tests.bench.tables import SLOWER_HIGH, SLOWER_LOW, table
 from tests.bench.vm import bench_vm
 
 BUDGET = 3.0
-
-# How much slower an ESP32 at 160 MHz runs interpreted code, from published figures.
-SLOWER_LOW, SLOWER_HIGH = 143, 178
 
 _OPERATIONS = {
     "status": "GET /lock, its state encoded anew",
@@ -33,6 +32,7 @@ def render(results: Results, date: str) -> str:
         _requests(results),
         _locks(results.locks),
         _core(results),
+        receiving(results.core, results.driver, results.spi, results.loads),
         _confirmed(results.confirmed),
         _memory(results),
         _boot(results),
@@ -47,7 +47,7 @@ def _preface(results: Results, date: str) -> str:
     return f"""\
 Written by `python -m tests.bench`, which is what `make bench` runs: do not edit.
 
-{_table(["made on", ""], rows)}
+{table(["made on", ""], rows)}
 
 **How to read this.** No absolute time here is a result: another machine, or the same one with more
 to do, has others. What counts are the ratios: each request is timed right after a bare UDP echo in
@@ -81,7 +81,7 @@ them before. Both run on one CPU, where the system lets us choose, so that nothi
 it takes to wake another one. {len(times.status)} of each, none of them with a collection in it:
 see Memory for those.
 
-{_table(head, rows)}"""
+{table(head, rows)}"""
 
 
 def _locks(all_locks: Iterable[LocksOn]) -> str:
@@ -108,7 +108,7 @@ def _locks(all_locks: Iterable[LocksOn]) -> str:
         parts.append(
             f"On {locks.file_system}, where one `fsync` of 64 bytes takes "
             f"{text(median(locks.sync_us))} us (p99 {text(p99(locks.sync_us))}):\n\n"
-            + _table(head, rows)
+            + table(head, rows)
         )
     tables = "\n\n".join(parts)
     return f"""\
@@ -142,7 +142,7 @@ No sockets, no files: saves are acknowledged at once. On CPython by pytest-bench
 `cryptography`; in the VM compiled with mpy-cross, with AES from `cryptolib`. A VM of 64 bits
 allocates about twice what an ESP32 would.
 
-{_table(head, rows)}"""
+{table(head, rows)}"""
 
 
 def _confirmed(confirmed: dict[str, Locks]) -> str:
@@ -168,7 +168,7 @@ time from our frame on its bus until the frame that confirms; "ours" is the rest
 `carport.client.Client`, connected already; the command line is the whole process, Python's start
 included. {count} of each, so their p99 is the slowest.
 
-{_table(head, rows)}"""
+{table(head, rows)}"""
 
 
 def _memory(results: Results) -> str:
@@ -204,7 +204,7 @@ In the whole firmware in the VM. "Kept" is after a collection. Each lock is aske
 do: once without an Echo value, then with it. A collection is noticed by a file that nobody holds:
 it is closed.
 
-{_table(["what", ""], rows)}"""
+{table(["what", ""], rows)}"""
 
 
 def _boot(results: Results) -> str:
@@ -218,7 +218,7 @@ def _boot(results: Results) -> str:
 
 Compiled files only; the file system and the profile exist. {len(boots.own_ms)} boots.
 
-{_table(["what", "median, ms", "p99, ms"], rows)}"""
+{table(["what", "median, ms", "p99, ms"], rows)}"""
 
 
 def _projection(results: Results) -> str:
@@ -230,9 +230,6 @@ def _projection(results: Results) -> str:
     rows.append(
         ["boot, by the firmware's own clock", f"{own_ms * 1000:,.0f}", _projected_ms(own_ms)]
     )
-    frame_us = median(results.core["frame_accepted"].vm_us)
-    slowest_s = frame_us * SLOWER_HIGH / 1e6
-    load = results.frames_a_second
     return f"""\
 ## Projected to an ESP32: not measured
 
@@ -241,11 +238,7 @@ VM on a PC, by published figures for other programs. These are the VM's medians 
 that. They are too high where C does the work, as for AES, SHA-256 and littlefs, and leave out what
 only a board has: Wi-Fi, the CAN driver, the time flash takes.
 
-{_table(["operation", "VM, us", "ESP32, projected, ms"], rows)}
-
-A car like the reference car, awake, sends {load:.0f} frames/s that pass the profile's filters. At
-the slower figure an ESP32 would accept {1 / slowest_s:,.0f}/s at most; the budget is half of that,
-{0.5 / slowest_s:,.0f}/s, and this load is {100 * load * slowest_s:.1f} % of its time."""
+{table(["operation", "VM, us", "ESP32, projected, ms"], rows)}"""
 
 
 def _in_order(results: Results) -> list[tuple[str, Cost]]:
@@ -262,10 +255,3 @@ def _figures(samples: Sequence[float]) -> list[str]:
 
 def _ratio(ratio: float) -> str:
     return f"{ratio:.1f}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table: a column of names, then one of text, or several of figures."""
-    others = ["---"] if len(head) == 2 else ["---:"] * (len(head) - 1)
-    lines = [head, ["---", *others], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

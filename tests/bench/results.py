@@ -4,7 +4,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import boot, core, frame_load, lock_to_confirmed, loopback, machine
+from tests.bench import boot, core, driver, frame_load, lock_to_confirmed, loopback, machine, spi
 from tests.bench.board import Board
 
 MEMORY_FOLDER = Path("/dev/shm")  # where Linux has a file system in memory
@@ -54,7 +54,9 @@ class Results:
     memory: Memory
     confirmed: dict[str, lock_to_confirmed.Locks]
     boots: boot.Boots
-    frames_a_second: float
+    driver: dict[str, list[float]]
+    spi: dict[str, spi.Cost]
+    loads: list[frame_load.Load]
 
 
 def measure() -> Results:
@@ -79,7 +81,9 @@ def measure() -> Results:
         memory,
         confirmed,
         boots,
-        frame_load.frames_a_second(),
+        driver.measure(),
+        spi.count(),
+        frame_load.measure(),
     )
 
 
