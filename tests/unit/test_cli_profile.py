@@ -115,3 +115,18 @@ def test_names_are_completed() -> None:
 def test_help_has_examples(capsys: pytest.CaptureFixture[str], action: str) -> None:
     code, text = told(capsys, action, "--help")
     assert (code, "Examples:" in text) == (0, True)
+
+
+def test_a_bench_shows_what_crosses_between_its_buses(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bench = str(Path(__file__).resolve().parents[1] / "profiles" / "bench")
+    _, text = told(capsys, "show", bench)
+    line = "From body to powertrain: 0x130, mask 0x7FF, 8 bytes; 5 at once, 20 a second"
+    assert line in text.splitlines()
+    assert [each["id"] for each in told_json(capsys, "show", bench)[1]["routes"]] == [
+        0x130,
+        0x1A0,
+        0x18FF1234,
+        0x18DA1000,
+    ]

@@ -86,6 +86,12 @@ def test_compiled() -> None:
     assert compile_profile(REFERENCE)["routes"] == []
 
 
+def test_no_car_that_carport_comes_with_has_routes() -> None:
+    cars = [file.parent for file in REFERENCE.parent.glob("*/profile.toml")]
+    assert len(cars) > 1
+    assert [load(car).name for car in cars if load(car).routes] == []
+
+
 def test_the_filters_let_in_what_is_read_and_what_is_routed() -> None:
     assert compile_profile(BENCH)["filters"] == [
         [[0x100, 0x7FF, 0], [0x130, 0x7FF, 0], [0x18FF1234, 0x1FFFFFFF, 2]],

@@ -164,6 +164,11 @@ def _parts(car: dict[str, Any]) -> "list[RenderableType]":
     if car["wake"]:
         frames = (f"{_id(frame)} after {frame['after_ms']} ms" for frame in car["wake"])
         parts.append(f"Woken by: {', '.join(frames)}")
+    for route in car["routes"]:
+        parts.append(
+            f"From {route['from']} to {route['to']}: {_id(route)}, mask 0x{route['mask']:X}, "
+            f"{route['length']} bytes; {route['burst']} at once, {route['rate_hz']} a second"
+        )
     return [*parts, "", _signals(car), "", *_commands(car), *_interlocks(car)]
 
 

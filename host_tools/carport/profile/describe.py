@@ -50,6 +50,19 @@ def describe(profile: Profile) -> dict[str, Any]:
             {"after_ms": frame.after_ms, **_message(frame.message)}
             for frame in profile.wake.frames
         ],
+        "routes": [
+            {
+                "from": profile.buses[route.source].name,
+                "to": profile.buses[route.destination].name,
+                "id": route.arbitration_id,
+                "mask": route.mask,
+                "is_extended_id": route.is_extended_id,
+                "length": route.length,
+                "rate_hz": route.rate_hz,
+                "burst": route.burst,
+            }
+            for route in profile.routes
+        ],
     }
 
 
