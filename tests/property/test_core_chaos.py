@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from gateway.endpoint import Endpoint
 from gateway.oscore.replay_window import ReplayWindow
@@ -25,9 +25,7 @@ CHAOS = settings(
     report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-SEARCH = settings(
-    CHAOS, max_examples=1000, phases=[Phase.generate], derandomize=True, database=None
-)
+SEARCH = settings(CHAOS, max_examples=1000, phases=[Phase.generate], database=None)
 
 
 @CHAOS
@@ -165,4 +163,4 @@ def test_a_broken_promise_is_noticed(
     plant(monkeypatch)
     monkeypatch.setattr(World, "held_to", frozenset({promise}))
     with pytest.raises(AssertionError, match=promise.value):
-        SEARCH(given(histories)(play))()
+        seed(0)(SEARCH(given(histories)(play)))()
