@@ -55,8 +55,8 @@ driver in Python and the firmware around it, with C functions that do nothing fo
 native CAN controller, whose driver is C, comes to lie between that and the core alone.
 
 What the MCP2515's driver moves over SPI for a frame of 8 bytes, counted on the model of the chip;
-the time is of the bits alone, at {spi.CLOCK_HZ // 1_000_000} MHz. Polling counts the look that finds
-no more.
+the time is of the bits alone, at {spi.CLOCK_HZ // 1_000_000} MHz. Polling counts the look that
+finds no more.
 
 {table(["frame", "SPI transfers", "bytes", "on the wires, us"], transfers)}
 
