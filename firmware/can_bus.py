@@ -12,6 +12,7 @@ One that went bus-off is restarted, and looked at again after as long:
 """
 
 from gateway.const import const
+from gateway.vehicle.command import Transmission
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from firmware.ports.unix.can import CAN
     from gateway.can.router import RoutedFrame
     from gateway.core import Gateway
-    from gateway.vehicle.command import Transmission
 
 _SENT = const(1)
 _FAILED = const(2)
@@ -69,6 +69,7 @@ class CanBus:
         self._filters = filters if len(filters) <= can.FILTERS_MAX else None
         self._message: list[Any] = [0, memoryview(bytearray(8)), 0, 0]
         self._in_flight: list[Transmission | RoutedFrame | None] = [None] * can.TX_QUEUE_LEN
+        self.waits_until_ms = 0  # the latest deadline of the frames that it has
         self._outcomes = bytearray(can.TX_QUEUE_LEN)
         self._is_noted = self._has_more = False
         self._state = can.STATE_ACTIVE
@@ -98,6 +99,7 @@ class CanBus:
         self._read_counters()
         can.deinit()
         self._in_flight = [None] * can.TX_QUEUE_LEN
+        self.waits_until_ms = 0
         self._outcomes = bytearray(can.TX_QUEUE_LEN)
         self._restart_ms = None
         mode = can.MODE_NORMAL if is_armed else can.MODE_SILENT
@@ -145,6 +147,8 @@ class CanBus:
             self._gateway.frame_failed(transmission, now_ms)
             return
         self._in_flight[index] = transmission
+        if isinstance(transmission, Transmission):
+            self.waits_until_ms = max(self.waits_until_ms, transmission.deadline_ms)
 
     def cancel(self, transmission: "Transmission | RoutedFrame") -> None:
         """Take a frame back, unless it is on the wire already."""
@@ -260,6 +264,8 @@ class CanBus:
         self._in_flight[index] = None
         if transmission is None:
             return
+        if self._in_flight.count(None) == len(self._in_flight):
+            self.waits_until_ms = 0
         if is_sent:
             self._gateway.frame_sent(transmission, now_ms)
         else:

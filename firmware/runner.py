@@ -3,14 +3,15 @@
 A turn waits until a source has something or the core's deadline has come, hands it to the core,
 and then does what the core asks, in this order:
 
-    saves -> saved -> cancels -> frames -> routed -> datagrams -> logs
+    cancels -> saves -> saved -> frames -> routed -> datagrams -> logs
 
 Rules:
 
 1. It waits in one `select.poll`, without a task, an allocation or a polling sleep for a wake-up.
    Each source that is ready gets one go a turn, so none starves the others.
 2. A save that fails is tried again with the next one or after a second, and nothing that depends
-   on it leaves meanwhile.
+   on it leaves meanwhile. None is begun while a frame waits for its acknowledgement, up to its
+   deadline: during a flash erase it could not be taken back.
 3. Garbage is collected between two inputs, but not between a command's arrival and its frame: once
    there are 24 KiB of it if nothing is ready, once there are 48 KiB if something is. So the heap
    does not run full on the way to a frame, and what lives long stays close together: the rest is
@@ -167,6 +168,8 @@ class Runner:
             timeout_ms = bus.next_timeout()
             if timeout_ms is not None:
                 wait_ms = min(wait_ms, timeout_ms - now_ms)
+            if bus.waits_until_ms > now_ms:
+                wait_ms = min(wait_ms, bus.waits_until_ms - now_ms)
         return wait_ms
 
     def _settle(self) -> None:
@@ -175,13 +178,13 @@ class Runner:
         if gateway.is_armed != self._is_armed:
             self._arm(gateway.is_armed)
         while True:
-            saves = gateway.saves()
+            for transmission in gateway.cancels():
+                self._buses[transmission.bus].cancel(transmission)
+            saves = self._saves_to_do()
             while saves:
                 self._unsaved = self._unsaved + saves if self._unsaved else saves
                 self._save()
                 saves = gateway.saves()
-            for transmission in gateway.cancels():
-                self._buses[transmission.bus].cancel(transmission)
             frames = gateway.frames()
             if not frames:
                 break
@@ -197,6 +200,13 @@ class Runner:
                 self._send(data, peer)
         for line in gateway.logs():
             self._log(line)
+
+    def _saves_to_do(self) -> "list[Save]":
+        """Return the core's saves, none while a frame of a command could outlast its deadline."""
+        for bus in self._buses:
+            if bus.waits_until_ms and bus.waits_until_ms > self._now_ms():
+                return []
+        return self._gateway.saves()
 
     def _route(self) -> None:
         """Give frames of one bus to the controller of another."""

@@ -1,8 +1,8 @@
 """The gateway: what happens with a frame, a datagram, this moment. It does no IO and reads no
 clock.
 
-The shell hands in bytes and the time, then drains, in this order: `saves` (and `saved`),
-`cancels`, `frames`, `routed` (if it `is_routing`), `datagrams`, `logs`. Times are milliseconds of
+The shell hands in bytes and the time, then drains, in this order: `cancels`, `saves` (and
+`saved`), `frames`, `routed` (if it `is_routing`), `datagrams`, `logs`. Times are milliseconds of
 a monotonic clock that starts wherever it likes.
 """
 

@@ -83,6 +83,7 @@ class Frame:
 
 class Bus:
     takes = True
+    waits_until_ms = 0
 
     def __init__(self, core):
         self.stream = opened()
@@ -187,10 +188,10 @@ print(cable_host.recv(99) == encode_coap(b"to cable"))
 """
     assert run(script) == [
         "('datagram', b'request', False)",
+        "('cancel', 'old')",
         "('save', 'a', b'1')",
         "('save', 'b', None)",
         "('saved', 2)",
-        "('cancel', 'old')",
         "('frame', 'new')",
         "('frame', 'one')",
         "('frame', 'two')",
@@ -264,6 +265,25 @@ runner.turn()
 print(told)
 """
     assert run(script) == ["[('save', 'a', b'1'), ('saved', 1)]"]
+
+
+def test_nothing_is_saved_while_a_frame_could_outlast_its_deadline() -> None:
+    script = """
+bus.waits_until_ms = 1300
+core.asks = {"saves": [(1, "a", b"1")], "cancels": [Frame("old")]}
+from_host(b"request")
+runner.turn()
+print(told)
+told.clear()
+Clock.now = 1300
+from_host(b"request")
+runner.turn()
+print(told)
+"""
+    assert run(script) == [
+        "[('datagram', b'request', False), ('cancel', 'old')]",
+        "[('datagram', b'request', False), ('save', 'a', b'1'), ('saved', 1)]",
+    ]
 
 
 def test_a_datagram_that_cannot_be_sent_is_lost_and_no_error() -> None:
