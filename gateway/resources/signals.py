@@ -5,11 +5,10 @@ negative, how many seconds ago the car sent it: the doors of a sleeping car are 
 What was never received, or what the car itself says is not available, has no record.
 """
 
-from struct import pack
+from struct import pack, unpack
 
 from gateway import cbor
 from gateway.coap.numbers import CONTENT, FETCH, GET
-from gateway.const import const
 from gateway.errors import DecodeError
 from gateway.request import MAX_BLOCK_BYTES, SENML_FORMAT
 from gateway.vault.keys import VIEWER
@@ -27,8 +26,6 @@ _TEXT = b"\x03"
 _BOOL = b"\x04"
 _TIME = b"\x06"
 _BASE = b"\x21"
-
-_FLOAT32 = const(0xFA)
 
 
 class Selection:
@@ -97,7 +94,7 @@ class Selection:
             buffer.extend(_TIME)
             age_ms = received_ms - now_ms
             if age_ms % 1000:
-                buffer.extend(pack(">Bf", _FLOAT32, age_ms / 1000))
+                append_float32(buffer, age_ms / 1000)
             else:
                 cbor.append_item(buffer, age_ms // 1000)
             if not has_base:
@@ -146,7 +143,7 @@ def append_float32(buffer: bytearray, value: float) -> None:
     if whole == value:
         cbor.append_item(buffer, whole)
     else:
-        buffer.extend(pack(">Bf", _FLOAT32, value))
+        cbor.append_float(buffer, unpack(">f", pack(">f", value))[0])
 
 
 class SignalsResource:

@@ -155,13 +155,14 @@ def test_the_cable_can_be_unplugged_and_what_is_said_meanwhile_is_lost(
     environment = {"CARPORT_HOME": str(carport_home)}
     with EmulatorProcess(*FREE_PORTS, environment=environment) as emulator:
         control = control_of(emulator, carport_home)
-        for times in (1, 2):
-            ask(control, {"do": "press", "seconds": 3})
+        for times in (3, 6):
+            for _ in range(3):
+                ask(control, {"do": "press", "seconds": 3})
             wait_until(lambda: emulator.read_log().count("pairing is open") == times)  # noqa: B023
             with Wire(emulator.coap, emulator.serial, is_flushed=False) as wire:
                 code, _ = plain(wire, GET, [".well-known", "core"], cable=True)  # type: ignore[arg-type]
                 assert code == CONTENT
-                assert wire.logs == []
+                assert len(wire.logs) < 3  # the last may still have been on its way
 
 
 def test_the_emulated_button_opens_pairing(

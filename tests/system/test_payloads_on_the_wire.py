@@ -116,10 +116,6 @@ def test_each_rule_was_heard_in_each_of_its_roles(transcript: list[Said]) -> Non
     assert states == {"confirmed", "refused", "unconfirmed"}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="signals.append_float32 makes 21.5 four bytes, where two keep it (RFC 8949 4.2.1)",
-)
 def test_everything_said_is_in_deterministic_cbor(transcript: list[Said]) -> None:
     for said in transcript:
         if rule_of(said) is not None:
