@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -180,10 +181,15 @@ def test_the_car_is_a_program_for_any_bus_that_python_can_is_configured_for(
         "CAN_CONFIG": json.dumps(configuration),
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
-    program = subprocess.Popen([sys.executable, "-m", "carport.car"], env=environment)
+    program = subprocess.Popen(
+        [sys.executable, "-m", "carport.car"],
+        env=environment,
+        # Whoever runs the tests in the background of a shell has Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         gateway.wait_for("DRV_Status")
-        program.send_signal(2)
+        program.send_signal(signal.SIGINT)
         assert program.wait(WAIT_S) == 0
     finally:
         program.kill()

@@ -180,7 +180,8 @@ def test_2000_frames_at_full_speed_and_none_is_lost(
     words = ["can", "replay", str(log), "--speed", "0", "--yes", "--json", *on_hub]
     with dumping(hub, *on_hub, "-o", str(tmp_path / "heard.blf"), "--count", "2000"):
         assert run(words) == 0
-    told = json.loads(capsys.readouterr().out.splitlines()[0])
+    lines = capsys.readouterr().out.splitlines()
+    (told,) = [json.loads(line) for line in lines if line.startswith("{")]
     assert (told["frames"], told["sent"], told["carried"]) == (2000, 2000, 2000)
     expected = [identity(each) for each in frames]
     assert [identity(each) for each in ear.hear(2000)] == expected
