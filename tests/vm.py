@@ -47,7 +47,7 @@ class VM:
     timeout_s bounds one call: a VM that does not answer is killed, and the call fails.
     """
 
-    def __init__(self, heapsize: str = "8m", timeout_s: float = 30) -> None:
+    def __init__(self, heapsize: str = "64m", timeout_s: float = 60) -> None:
         self._timeout_s = timeout_s
         self._process = subprocess.Popen(
             _command(heapsize, AGENT),
