@@ -310,14 +310,14 @@ class World:
 
     def waiting(self) -> dict[str, int]:
         """Return how much the core keeps for later, by where."""
-        endpoint = self.shell.gateway._endpoint
+        answers = self.shell.gateway._endpoint._answers
         kept: dict[str, Sized] = {
             "commands": self.shell.gateway._engine._under_way(),
             "askers": self.shell.gateway._waiting,
-            "pending": endpoint._pending,
-            "held": endpoint._held,
-            "without number": endpoint._without_number,
-            "unacknowledged": endpoint._retransmitter._waiting,
+            "pending": answers._pending,
+            "held": answers._held,
+            "without number": answers._without_number,
+            "unacknowledged": answers._retransmitter._waiting,
         }
         return {where: len(things) for where, things in kept.items() if things}
 

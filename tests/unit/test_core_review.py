@@ -51,13 +51,13 @@ def car(shell: Shell) -> Car:
 
 def waiting_in(shell: Shell) -> int:
     """Return how many things the endpoint keeps for later."""
-    endpoint = shell.gateway._endpoint
+    answers = shell.gateway._endpoint._answers
     return (
-        len(endpoint._pending)
-        + len(endpoint._held)
-        + len(endpoint._without_number)
-        + len(endpoint._delayed)
-        + len(endpoint._retransmitter._waiting)
+        len(answers._pending)
+        + len(answers._held)
+        + len(answers._without_number)
+        + len(answers._delayed)
+        + len(answers._retransmitter._waiting)
         + len(shell.gateway._waiting)
     )
 
@@ -376,7 +376,7 @@ def test_a_block_of_a_larger_size_begins_where_it_was_asked_for(
     first = host.request(GET, ["signals"], options=[(BLOCK2, block.encode(0, False, 5))])
     assert len(first.payload) == 512
     if not is_kept:
-        shell.gateway._endpoint._snapshots.clear()
+        shell.gateway._endpoint._snapshots._snapshots.clear()
     answer = host.request(GET, ["signals"], options=[(BLOCK2, block.encode(1, False, 6))])
     value = answer.option(BLOCK2)
     assert value is not None
