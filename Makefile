@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench
+.PHONY: help setup demo test check bench soak
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -26,3 +26,6 @@ check: setup ## ruff, mypy --strict, and the test suite
 
 bench: setup ## measure on this machine, and write BENCHMARKS.md
 	@$(PYTHON) -m tests.bench
+
+soak: setup ## a simulated day and an hour of real time at a steady load (SOAK_MINUTES=60)
+	@$(PYTHON) -m tests.soak

@@ -63,6 +63,12 @@ class Rig:
         self.gateway.receive_datagram(request, _PEER, self.now_ms)
         return self.settle()[0][0]
 
+    def observe(self) -> None:
+        """Let the host observe /lock from now on."""
+        request = self.host.seal(GET, b"lock", echo=self.echo(), is_observing=True)
+        code, _, _ = self.host.open(self.ask(request))
+        assert code == CONTENT
+
     def settle(self) -> "list[tuple[bytes, Any]]":
         """Do what a runner does after each input, and return the datagrams."""
         gateway = self.gateway

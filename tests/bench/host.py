@@ -3,7 +3,7 @@
 from gateway import cbor
 from gateway.coap import message
 from gateway.coap.message import Message
-from gateway.coap.numbers import CON, CONTENT_FORMAT, ECHO, OSCORE, POST, URI_PATH
+from gateway.coap.numbers import CON, CONTENT_FORMAT, ECHO, OBSERVE, OSCORE, POST, URI_PATH
 from gateway.oscore.client import protect_request, unprotect_response
 from gateway.oscore.context import Context
 from gateway.oscore.replay_window import ReplayWindow
@@ -53,9 +53,18 @@ class Host:
         self._message_id = 0
         self._command_id = 0
 
-    def seal(self, code: int, path: bytes, payload: bytes = b"", echo: bytes = b"") -> bytes:
+    def seal(
+        self,
+        code: int,
+        path: bytes,
+        payload: bytes = b"",
+        echo: bytes = b"",
+        is_observing: bool = False,
+    ) -> bytes:
         """Return a request as a datagram."""
         options = [(URI_PATH, path)]
+        if is_observing:
+            options = [(OBSERVE, b"")] + options
         if payload:
             options.append(_CBOR_FORMAT)
         if echo:

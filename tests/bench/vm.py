@@ -57,10 +57,10 @@ class BenchVm:
             text=True,
         )
 
-    def run(self, module: str, *arguments: str) -> str:
+    def run(self, module: str, *arguments: str, timeout_s: float = _TIMEOUT_S) -> str:
         """Return what a module's main() prints."""
         with self.start(module, *arguments) as process:
-            printed, _ = process.communicate(timeout=_TIMEOUT_S)
+            printed, _ = process.communicate(timeout=timeout_s)
         assert process.returncode == 0, printed
         return printed
 
