@@ -64,7 +64,7 @@ class Host:
         """Return a request as a datagram."""
         options = [(URI_PATH, path)]
         if is_observing:
-            options = [(OBSERVE, b"")] + options
+            options.insert(0, (OBSERVE, b""))
         if payload:
             options.append(_CBOR_FORMAT)
         if echo:

@@ -1,1 +1,1 @@
-"""A day of simulated time and an hour of real time at a steady load: heap and latency stay flat."""
+"""A simulated day and an hour of real time at a steady load: heap and latency stay flat."""

@@ -18,12 +18,12 @@ def main() -> int:
     minutes = int(os.environ.get("SOAK_MINUTES", "60"))
     print(f"{DAY_HOURS} hours simulated, the core in the VM with a board's heap")
     print("hour  heap in use  status  lock")
-    hours = day.live_through(DAY_HOURS, DAY_TIMEOUT_S)
-    for each in hours:
-        print(
-            f"{each.number:4}  {each.heap_bytes:9} B  {each.status_us:3.0f} us  {each.lock_us:4.0f} us"
-        )
-    is_flat = judge([each.heap_bytes for each in hours])
+    heaps = []
+    for each in day.live_through(DAY_HOURS, DAY_TIMEOUT_S):
+        heaps.append(each.heap_bytes)
+        times = f"{each.status_us:3.0f} us  {each.lock_us:4.0f} us"
+        print(f"{each.number:4}  {each.heap_bytes:9} B  {times}")
+    is_flat = judge(heaps)
     print(f"\n{minutes} minutes of real time, the whole firmware in the VM, over loopback")
     print("minute  heap in use  status  lock to frame")
     heaps = []

@@ -2,10 +2,10 @@
 
     hour heap_bytes status_us status_us ... | lock_us lock_us ...
 
-heap_bytes is what is in use after a collection at the hour's end. The load is that of a car that is
-driven, watched and sometimes locked: its frames at their own rate, an observer, a status each ten
-seconds, a lock each five minutes, an unlock that is refused, and a stranger each minute. Arguments:
-the file of inputs (see tests/bench/inputs.py), and how many hours.
+heap_bytes is what is in use after a collection at the hour's end. The load is that of a car that
+is driven, watched and sometimes locked: its frames, an observer, a status each ten seconds, a lock
+and a refused unlock each five minutes, and a stranger each minute. Arguments: the file of inputs
+(see tests/bench/inputs.py), and how many hours.
 """
 
 import gc
