@@ -190,8 +190,8 @@ class Endpoint:
         """Verify a request, then serve it. Errors are answered as RFC 8613 section 8.2 says."""
         counters = self.counters
         try:
-            piv, _, kid = option.decode(value)
-            key = None if kid is None else self._keys.find(kid, request.now_ms)
+            piv, kid_context, kid = option.decode(value)
+            key = None if kid is None else self._keys.find(kid, kid_context, request.now_ms)
             if key is None:
                 counters["unknown_key"] += 1
                 self._plain_error(request, UNAUTHORIZED, "Security context not found")
@@ -228,7 +228,7 @@ class Endpoint:
                 self._challenge(request)
                 return
             window.initialize(request.protected.sequence)
-        change = self._keys.confirm(key)
+        change = self._keys.confirm(key, request.now_ms)
         if change:
             request.after = change
         try:
@@ -259,9 +259,10 @@ class Endpoint:
         if least_role is None:
             return diagnostic(METHOD_NOT_ALLOWED, "no such method here")
         assert request.key is not None
-        if request.key.principal.role < least_role:
+        principal = request.key.principal
+        if not principal.may(segments[0], request.code, least_role, request.now_ms):
             self.counters["denied"] += 1
-            return diagnostic(FORBIDDEN, "this key may not do that")
+            return diagnostic(FORBIDDEN, principal.why_not(request.now_ms))
         if request.block2 is not None:
             later = self._snapshots.later_block(request)
             if later is not None:

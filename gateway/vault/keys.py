@@ -62,6 +62,14 @@ class Principal:
         self.name = name
         self.role = role
 
+    def may(self, segment: bytes, code: int, least_role: int, now_ms: int) -> bool:
+        """Tell whether this principal may use a method of a resource now."""
+        return self.role >= least_role
+
+    def why_not(self, now_ms: int) -> str:
+        """Return the sentence for whoever may not."""
+        return "this key may not do that"
+
 
 class Key:
     """One OSCORE context of a principal, and the Echo value it was last challenged with.
@@ -133,8 +141,10 @@ class Keys:
         """Open pairing for 60 s."""
         self._open_until_ms = now_ms + _PAIRING_OPEN_MS
 
-    def find(self, kid: bytes, now_ms: int) -> "Key | None":
+    def find(self, kid: bytes, kid_context: "bytes | None", now_ms: int) -> "Key | None":
         """Return the key with this kid, its context ready to use."""
+        if kid_context is not None:
+            return None
         key = self._by_kid.get(kid)
         if key is None:
             key = self._provisional
@@ -152,7 +162,7 @@ class Keys:
         self._provisional_until_ms = now_ms + _PROVISIONAL_MS
         return self._provisional, board_random
 
-    def confirm(self, key: Key) -> int:
+    def confirm(self, key: Key, now_ms: int) -> int:
         """Make a provisional key durable, once a request has proved that the host has it too.
 
         Returns:

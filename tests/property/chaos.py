@@ -323,7 +323,7 @@ class World:
 
     def nonces(self, client: Client) -> list[bytes]:
         """Return each nonce with which the board ever sealed what it answers a client."""
-        key = self.shell.gateway._keys.find(client.kid, self.shell.now_ms)
+        key = self.shell.gateway._keys.find(client.kid, None, self.shell.now_ms)
         if key is None or key.oscore is None:
             return []
         cipher = key.oscore.sender.cipher
