@@ -27,6 +27,11 @@ _EXTENDED = const(1 << 29)  # marks a 29-bit id; still a small integer on a 32-b
 _BOOLEAN = const(1)
 _NAMES = const(3)
 
+# Where a number's meaning has what.
+_NUMERATOR = const(4)
+_OFFSET = const(5)
+_DENOMINATOR = const(6)
+
 
 class VehicleState:
     """What the frames received tell about a car.
@@ -83,6 +88,14 @@ class VehicleState:
     def value(self, leaf: int, now_ms: int) -> "Value":
         """Return a leaf's value, in the unit of its path; None while it is unknown."""
         _, payload_index, place, meaning_index = self._leaves[leaf]
+        meaning = self._meanings[meaning_index]
+        kind = len(meaning)
+        if kind > _NAMES:
+            scaled = self.scaled(leaf, now_ms)
+            if scaled is None:
+                return None
+            denominator: int = meaning[_DENOMINATOR]
+            return scaled / denominator if denominator else scaled
         payload = self._payloads[payload_index]
         if not payload.is_known(now_ms):
             return None
@@ -90,18 +103,50 @@ class VehicleState:
         sign = sign_of(place)
         if raw & sign:
             raw -= sign << 1
-        meaning = self._meanings[meaning_index]
-        kind = len(meaning)
         if kind == _BOOLEAN:
             return raw != 0
-        if kind == _NAMES:
-            value: Value = meaning[1].get(raw, meaning[2])
-            return value
-        _, lowest, highest, named, numerator, offset, denominator = meaning
+        value: Value = meaning[1].get(raw, meaning[2])
+        return value
+
+    def scaled(self, leaf: int, now_ms: int) -> "int | None":
+        """Return a number's value times its `denominator`, exact; None while it is unknown."""
+        _, payload_index, place, meaning_index = self._leaves[leaf]
+        payload = self._payloads[payload_index]
+        if not payload.is_known(now_ms):
+            return None
+        raw = get_raw(payload.data, place)
+        sign = sign_of(place)
+        if raw & sign:
+            raw -= sign << 1
+        _, lowest, highest, named, numerator, offset, _ = self._meanings[meaning_index]
         if not lowest <= raw <= highest or (named is not None and raw in named):
             return None
         scaled: int = raw * numerator + offset
-        return scaled / denominator if denominator else scaled
+        return scaled
+
+    def denominator(self, leaf: int) -> int:
+        """Return what `scaled` is to be divided by."""
+        denominator: int = self._meanings[self._leaves[leaf][3]][_DENOMINATOR]
+        return denominator or 1
+
+    def resolution(self, leaf: int) -> int:
+        """Return the step from one `scaled` number to the next; 1 if they are no multiples of it."""
+        meaning = self._meanings[self._leaves[leaf][3]]
+        step: int = abs(meaning[_NUMERATOR])
+        return 1 if meaning[_OFFSET] % step else step
+
+    def values(self, leaf: int) -> "list[Value] | None":
+        """Return every value that a leaf can have; None if it is a number."""
+        meaning = self._meanings[self._leaves[leaf][3]]
+        if len(meaning) == _BOOLEAN:
+            return [False, True]
+        if len(meaning) > _NAMES:
+            return None
+        values: list[Value] = [] if meaning[2] is None else [meaning[2]]
+        for raw in sorted(meaning[1]):
+            if meaning[1][raw] not in values:
+                values.append(meaning[1][raw])
+        return values
 
     def received_ms(self, leaf: int) -> "int | None":
         """Return when a leaf was last received, however long ago; None if never."""

@@ -2,7 +2,7 @@
 
 # The reference car's data IDs of AUTOSAR E2E profiles 2 and 5, by arbitration id.
 E2E_2 = {0x100: bytes(range(0x10, 0x20)), 0x200: bytes(range(0x20, 0x30))}
-E2E_5 = {0x130: 0x0130, 0x131: 0x0131}
+E2E_5 = {0x130: 0x0130, 0x131: 0x0131, 0x140: 0x0140, 0x141: 0x0141}
 
 
 def checksum(arbitration_id: int, data: bytes, position: int) -> int:

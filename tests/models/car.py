@@ -47,6 +47,8 @@ class Car:
             "BATT_Status": {"StateOfCharge": 80, "Current": 0, "LowVoltage": 12.5},
             "DRV_Status": {"Gear": 0, "Speed": 0, "PowerState": 0},
             "DRV_Odometer": {"Odometer": 1234.5},
+            "NAV_Latitude": {"Latitude": 48.1371234},
+            "NAV_Longitude": {"Longitude": 11.5754321},
         }
 
     def lock(self, is_locked: bool) -> None:

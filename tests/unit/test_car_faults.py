@@ -156,7 +156,7 @@ def test_every_fault_can_be_set_in_every_place_and_cleared(rig: Rig) -> None:
             assert rig.ask("state")["faults"] == [{"name": fault.name, "place": place}]
             assert rig.ask("clear", name=fault.name)["faults"] == []
     healthy = {each.name for each in rig.run(1.1)}
-    assert len(healthy) == 7
+    assert len(healthy) == 9
 
 
 def test_clearing_one_fault_leaves_the_others(rig: Rig) -> None:

@@ -14,6 +14,8 @@ PERIODS_S = {
     "BATT_Status": 0.5,
     "DRV_Status": 0.1,
     "DRV_Odometer": 1.0,
+    "NAV_Latitude": 0.5,
+    "NAV_Longitude": 0.5,
 }
 
 
@@ -46,7 +48,7 @@ def test_checksums_are_right_and_counters_count() -> None:
         frames = on_body(rig.sent, name)
         assert all(each.data == sealed(frame_id, each.data) for each in frames)
         counters = [each.signals["Counter"] for each in frames]
-        modulus = 256 if name.startswith("DRV_") else 16
+        modulus = 256 if name.startswith(("DRV_", "NAV_")) else 16
         pairs = itertools.pairwise(counters)
         assert all((before + 1) % modulus == after for before, after in pairs)
 

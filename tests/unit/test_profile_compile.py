@@ -95,7 +95,7 @@ def test_arguments() -> None:
 
 
 def test_filters_pass_exactly_what_is_read() -> None:
-    read = [0x100, 0x101, 0x110, 0x111, 0x120, 0x130, 0x131]
+    read = [0x100, 0x101, 0x110, 0x111, 0x120, 0x130, 0x131, 0x140, 0x141]
     assert compile_profile(REFERENCE)["filters"] == [[[one, 0x7FF, 0] for one in read]]
     assert compile_profile(ODD)["filters"] == [
         [[0x100, 0x7FF, 0], [0x101, 0x7FF, 0], [0x18FF1234, 0x1FFFFFFF, 2]],

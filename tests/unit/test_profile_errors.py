@@ -93,7 +93,8 @@ MESSAGES = [
     Case(TOML, "[16, ", "[256, ", "profile 2 has 16 data IDs", "BODY_DoorStatus = [256"),
     Case(
         TOML,
-        "{ DRV_Status = 0x0130, DRV_Odometer = 0x0131 }",
+        "{ DRV_Status = 0x0130, DRV_Odometer = 0x0131, "
+        "NAV_Latitude = 0x0140, NAV_Longitude = 0x0141 }",
         "{}",
         "data_ids is",
         "autosar-e2e-5",

@@ -53,9 +53,7 @@ class Car:
         self.faults: set[tuple[str, str]] = set()
         self.make_ecus(seed)
         self.babbler = Babbler(self.profile.message(self.imitated).frame_id, self.command_bus)
-        self.ecus: dict[str, Ecu] = {
-            ecu.node: ecu for ecu in (self.body, self.climate, self.battery, self.drivetrain)
-        }
+        self.ecus: dict[str, Ecu] = {ecu.node: ecu for ecu in self.all_ecus()}
         self._now_s = 0.0
         for ecu in self.ecus.values():
             ecu.start(0.0)
@@ -68,6 +66,10 @@ class Car:
     def make_ecus(self, seed: int) -> None:
         """Set the buses, and make body, climate, battery and drivetrain."""
         raise NotImplementedError
+
+    def all_ecus(self) -> tuple[Ecu, ...]:
+        """Return what the car is made of."""
+        return self.body, self.climate, self.battery, self.drivetrain
 
     def hear_asleep(self, message: can.Message, now_s: float) -> None:
         """Take a frame while the car sleeps."""
@@ -117,12 +119,24 @@ class Car:
         steps = ceil((now_s - begin_s) / _LONGEST_STEP_S)
         for step in range(steps):
             elapsed_s = (now_s - begin_s) / steps
-            self._advance_step(elapsed_s, begin_s + elapsed_s * (step + 1))
+            self.advance_step(elapsed_s, begin_s + elapsed_s * (step + 1))
         self._now_s = now_s
         if was_in_use or self.is_in_use():
             self.touch(now_s)
         elif self.sleep.is_due(now_s):
             self.fall_asleep()
+
+    def advance_step(self, elapsed_s: float, now_s: float) -> None:
+        """Let a second at most pass, up to now_s."""
+        self.body.advance(now_s)
+        self.drivetrain.advance(elapsed_s, now_s)
+        self.climate.has_power = self.battery.charge_percent >= RESERVE_PERCENT
+        self.climate.advance(elapsed_s, now_s)
+        self.battery.advance(
+            elapsed_s,
+            self.climate.electric_w + self.drivetrain.drawn_w,
+            self.drivetrain.is_on or self.climate.is_running,
+        )
 
     def is_in_use(self) -> bool:
         """Tell whether something in it is on, or open."""
@@ -156,17 +170,6 @@ class Car:
             if name in (None, each[0]):
                 self.faults.remove(each)
                 self._apply(*each, False)
-
-    def _advance_step(self, elapsed_s: float, now_s: float) -> None:
-        self.body.advance(now_s)
-        self.drivetrain.advance(elapsed_s, now_s)
-        self.climate.has_power = self.battery.charge_percent >= RESERVE_PERCENT
-        self.climate.advance(elapsed_s, now_s)
-        self.battery.advance(
-            elapsed_s,
-            self.climate.electric_w + self.drivetrain.drawn_w,
-            self.drivetrain.is_on or self.climate.is_running,
-        )
 
     def _apply(self, name: str, place: str, is_broken: bool) -> None:
         part = place.title().replace("-", "")

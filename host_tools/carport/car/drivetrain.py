@@ -62,6 +62,11 @@ class Drivetrain(Ecu):
         """Whether there is somebody in the car who drives, or could."""
         return self.is_on or self._mps > 0
 
+    @property
+    def odometer_km(self) -> float:
+        """How far the car has been driven."""
+        return self._odometer_km
+
     def drive(self, kph: float, seconds: float, now_s: float) -> None:
         """Leave Park now, and be back in it, ignition off, after so many seconds.
 

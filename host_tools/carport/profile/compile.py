@@ -11,6 +11,8 @@
     payloads      [[received message, multiplexor's value or None], ...]
     meanings      [meaning, ...]; each once
     leaves        [leaf, ...] in the order of their paths; see gateway.vehicle.state
+    groups        {name: bytes}, what may be recorded: two bytes a leaf, its index and its
+                  datatype's in gateway.data.schema.DATATYPES
     wake          None or {"frames": [[after_ms, transmit, {place: raw}], ...], "period_ms",
                   "timeout_ms", "stays": whether they go on until the command has ended}
     routes        [[from bus, to bus, id, mask, is extended, length, rate_hz, burst], ...];
@@ -50,6 +52,7 @@ from typing import Any
 
 from carport.profile import signals
 from carport.profile.commands import idle_raw
+from carport.profile.groups import compiled_groups
 from carport.profile.load import load
 from carport.profile.model import (
     Argument,
@@ -107,6 +110,7 @@ def compiled(profile: Profile) -> dict[str, Any]:
         "payloads": payloads,
         "meanings": meanings,
         "leaves": rows,
+        "groups": compiled_groups(profile.leaves),
         "routes": compiled_routes(profile),
         "wake": profile.wake and _wake(profile.wake, transmitted),
         "interlocks": {

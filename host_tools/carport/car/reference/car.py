@@ -5,10 +5,12 @@ from typing import ClassVar
 import can
 
 from carport.car import car
+from carport.car.ecu import Ecu
 from carport.car.profile import decode
 from carport.car.reference.body import Body
 from carport.car.reference.buses import BODY_BUS, POWERTRAIN_BUS
 from carport.car.reference.climate import Climate
+from carport.car.reference.navigation import Navigation
 from carport.car.reference.powertrain import Battery, Drivetrain
 
 
@@ -23,7 +25,16 @@ class Car(car.Car):
         self.climate = Climate(self.profile, seed, self.world)
         self.battery = Battery(self.profile, seed)
         self.drivetrain = Drivetrain(self.profile, seed)
+        self.navigation = Navigation(self.profile, seed)
         self._wake_request = self.profile.message("NM_Gateway")
+
+    def all_ecus(self) -> tuple[Ecu, ...]:
+        return *super().all_ecus(), self.navigation
+
+    def advance_step(self, elapsed_s: float, now_s: float) -> None:
+        before_km = self.drivetrain.odometer_km
+        super().advance_step(elapsed_s, now_s)
+        self.navigation.advance(1000 * (self.drivetrain.odometer_km - before_km))
 
     def hear_asleep(self, message: can.Message, now_s: float) -> None:
         self.touch(now_s)
