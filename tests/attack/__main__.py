@@ -1,0 +1,51 @@
+"""`python -m tests.attack`: try every attack, and its control; show a table that grows."""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+
+from tests.attack.attack import Attack
+from tests.attack.control import run_control
+from tests.attack.stages import Stages
+from tests.attack.suite import ATTACKS
+from tests.attack.table import Row, Table
+
+
+def main() -> int:
+    """Run what the command line asks for; 0 if all attacks failed and all controls succeeded."""
+    parser = argparse.ArgumentParser(prog="python -m tests.attack", description=__doc__)
+    parser.add_argument("--list", action="store_true", help="name the attacks")
+    parser.add_argument("--only", action="append", metavar="NAME", help="this attack alone")
+    parser.add_argument("--quick", action="store_true", help="with fewer tries")
+    parser.add_argument("--json", action="store_true", help="one JSON object for each attack")
+    arguments = parser.parse_args()
+    chosen = [each for each in ATTACKS if not arguments.only or each.name in arguments.only]
+    if arguments.list:
+        for attack in chosen:
+            print(f"{attack.name}: {attack.aim} ({attack.where})")
+        return 0
+    if not chosen:
+        parser.error("no attack has this name: see --list")
+    with tempfile.TemporaryDirectory(prefix="carport-attack-") as home:
+        os.environ["CARPORT_HOME"] = home
+        return _run(chosen, arguments.quick, arguments.json)
+
+
+def _run(attacks: list[Attack], is_quick: bool, as_json: bool) -> int:
+    table = Table(as_json)
+    begin_s = time.monotonic()
+    with Stages() as stages:
+        for attack in attacks:
+            table.begin(attack)
+            attack_s = time.monotonic()
+            outcome = attack.run(stages.get(attack), is_quick)
+            control = run_control(attack)
+            table.add(Row(attack, outcome, control, time.monotonic() - attack_s))
+    table.close(time.monotonic() - begin_s)
+    return 0 if table.is_good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

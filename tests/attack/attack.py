@@ -1,0 +1,49 @@
+"""What an attack is, and what came of it."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from tests.attack.defence import Defence
+
+Where = Literal["emulator", "core"]
+
+
+@dataclass
+class Outcome:
+    """How often it was tried, how often it succeeded, and what stopped it how often."""
+
+    tried: int = 0
+    succeeded: int = 0
+    stopped_by: Counter[str] = field(default_factory=Counter)
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def note(self, has_succeeded: bool, stopped_by: str, tries: int = 1) -> None:
+        """Count tries that ended alike."""
+        self.tried += tries
+        if has_succeeded:
+            self.succeeded += tries
+        else:
+            self.stopped_by[stopped_by] += tries
+
+
+class Attack(NamedTuple):
+    """An attack on a gateway that somebody owns.
+
+    aim: what counts as its success, in a few words.
+    where: "emulator" or "core"; `run` is given a `Stage` of that kind, which it may not share with
+    the next one if is_rough, and whether it is to be quick.
+    without: what the control takes out.
+    limit: why it succeeds, where nothing else is promised; else "".
+    arguments: for the emulator.
+    """
+
+    name: str
+    aim: str
+    where: Where
+    run: Callable[[Any, bool], Outcome]
+    without: tuple[Defence, ...]
+    is_rough: bool = False
+    limit: str = ""
+    arguments: tuple[str, ...] = ()

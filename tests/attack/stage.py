@@ -1,0 +1,137 @@
+"""Where attacks on a running gateway take place: an emulator, its owner, and who hears the bus."""
+
+import itertools
+import os
+import signal
+import subprocess
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from carport.emulator import control
+from carport.emulator.process import EmulatorProcess
+from gateway.coap.numbers import CONTENT, GET
+from tests.attack.lan import Lan
+from tests.models.host import Host
+from tests.system.listener import Listener
+from tests.system.taps import address_of
+from tests.system.wire import Wire
+
+LOCK = "LockRequest=Lock"
+UNLOCK = "LockRequest=Unlock"
+
+_RESTART_S = 15.0
+
+
+class Stage:
+    """A parked car, locked by its owner: `carport emulate` with a real VM, sockets and bus.
+
+    Attributes:
+        owner: who paired; asks over the network, from an address of its own.
+        wire: the cable.
+    """
+
+    def __init__(self, *arguments: str) -> None:
+        self._arguments = arguments
+        self._parts = ExitStack()
+
+    def __enter__(self) -> Self:
+        with self._parts:
+            enter = self._parts.enter_context
+            ports = ("--coap-port", "0", "--can-port", "0")
+            self.emulator = enter(EmulatorProcess(*ports, *self._arguments))
+            self.address = address_of(self.emulator.coap)
+            self.listener = enter(Listener(self.emulator.can))
+            self.wire = enter(Wire(self.emulator.coap, self.emulator.serial))
+            self.owner = Host.pair(self.wire)  # type: ignore[arg-type]
+            self.move(self.owner)
+            self.lock()
+            self._parts = self._parts.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            error.add_note(self.emulator.read_log()[-4000:])
+        self._parts.close()
+
+    def lan(self, source: str = "127.0.0.1") -> Lan:
+        """Return a new address on the network."""
+        return self._parts.enter_context(Lan(self.address, source))
+
+    def move(self, host: Host, source: str = "127.0.0.1") -> Lan:
+        """Give a host a new address on the network, and return it."""
+        lan = self.lan(source)
+        host.shell = lan  # type: ignore[assignment]
+        return lan
+
+    def enrol(self, **fields: Any) -> Host:
+        """Return the host of one more key, at an address of its own."""
+        host = self.owner.enrol(**fields)
+        self.move(host)
+        return host
+
+    def command(self, command: str, host: Host | None = None) -> str:
+        """Return the state that a command of the owner's, or a host's, ends in."""
+        host = host or self.owner
+        answers = host.post("lock", host.command(command))
+        if not answers:
+            return "no answer"
+        answer = answers[-1]
+        return str(answer.value["state"]) if answer.payload[:1] > b"\x7f" else repr(answer)
+
+    def lock(self) -> None:
+        """Lock the car, as its owner; what was asked before has been done by then."""
+        since = len(self.listener.heard)
+        state = self.command("lock")
+        assert state == "confirmed", f"the owner's lock: {state}"
+        self.listener.wait_for(LOCK, since)
+
+    def unlocks(self, since: int) -> int:
+        """Lock the car, and return how often somebody had it unlocked since `mark()`."""
+        self.lock()
+        heard = self.listener.heard[since:]
+        return [each for each, _ in itertools.groupby(heard)].count(UNLOCK)
+
+    def mark(self) -> int:
+        """Return where the bus is now."""
+        return len(self.listener.heard)
+
+    def is_locked(self) -> bool:
+        """Tell what the car's locks really are."""
+        state = control.ask(control.find_control(Path(self.emulator.state)), {"do": "state"})
+        locks = [value for path, value in state["signals"].items() if path.endswith(".IsLocked")]
+        return all(locks)
+
+    def system(self) -> dict[str, Any]:
+        """Return what the gateway tells its owner of itself."""
+        response = self.owner.request(GET, ["system"])
+        assert response.code == CONTENT, response
+        described: dict[str, Any] = response.value
+        return described
+
+    def starts(self) -> int:
+        """Return how often the board has started."""
+        return self.emulator.read_log().count("ready after")
+
+    def flash(self) -> bytes:
+        """Return the flash chip's content."""
+        return (Path(self.emulator.state) / "flash.img").read_bytes()
+
+    def reboot(self) -> None:
+        """Cut the board's power, and return when it serves again."""
+        starts = self.starts()
+        children = subprocess.run(
+            ["pgrep", "-P", str(self.emulator.pid)], capture_output=True, check=True
+        )
+        os.kill(int(children.stdout), signal.SIGKILL)
+        deadline_s = time.monotonic() + _RESTART_S
+        while self.starts() == starts:
+            assert time.monotonic() < deadline_s, self.emulator.read_log()
+            time.sleep(0.01)

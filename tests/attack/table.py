@@ -1,0 +1,119 @@
+"""The table that grows: a row for each attack, or a JSON object."""
+
+import json
+import sys
+import textwrap
+from typing import NamedTuple
+
+from tests.attack.attack import Attack, Outcome
+
+_COLUMNS = (
+    ("attack", 24),
+    ("against", 8),
+    ("tried", 7),
+    ("succeeded", 9),
+    ("what stopped it", 34),
+    ("control: without", 26),
+    ("succeeded", 9),
+)
+
+
+class Row(NamedTuple):
+    """An attack, and what came of it and of its control."""
+
+    attack: Attack
+    outcome: Outcome
+    control: Outcome
+    seconds: float
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the attack failed, or nothing else is promised, and its control succeeded."""
+        has_failed = self.outcome.succeeded == 0 or bool(self.attack.limit)
+        return has_failed and self.outcome.tried > 0 and self.control.succeeded > 0
+
+
+class Table:
+    """Prints each row as it is added."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.is_good = True
+        self._as_json = as_json
+        self._count = 0
+        if not as_json:
+            self._line([name for name, _ in _COLUMNS])
+            print("-" * (sum(width for _, width in _COLUMNS) + 2 * len(_COLUMNS)))
+
+    def begin(self, attack: Attack) -> None:
+        """Say which attack is under way, where somebody looks."""
+        if not self._as_json and sys.stdout.isatty():
+            print(f"{attack.name} ...", end="\r", flush=True)
+
+    def add(self, row: Row) -> None:
+        """Print a row."""
+        self._count += 1
+        self.is_good &= row.is_good
+        if self._as_json:
+            self._print_json(row)
+        else:
+            self._print(row)
+
+    def close(self, seconds: float) -> None:
+        """Say how it ended."""
+        verdict = "every attack failed, every control succeeded" if self.is_good else "NOT GOOD"
+        if not self._as_json:
+            print(f"{self._count} attacks in {seconds:.0f} s: {verdict}")
+
+    def _print(self, row: Row) -> None:
+        outcome = row.outcome
+        stopped = ", ".join(f"{count} {by}" for by, count in outcome.stopped_by.most_common())
+        self._line(
+            [
+                row.attack.name,
+                row.attack.where,
+                f"{outcome.tried:,}",
+                f"{outcome.succeeded:,}",
+                stopped,
+                ", ".join(defence.name for defence in row.attack.without),
+                f"{row.control.succeeded:,} of {row.control.tried:,}",
+            ]
+        )
+        for name, value in outcome.figures.items():
+            print(f"    {name}: {value}")
+        if not row.is_good:
+            print("    ^ NOT GOOD")
+        sys.stdout.flush()
+
+    def _line(self, cells: list[str]) -> None:
+        wrapped = [
+            textwrap.wrap(cell, width) or [""]
+            for cell, (_, width) in zip(cells, _COLUMNS, strict=True)
+        ]
+        for i in range(max(map(len, wrapped))):
+            parts = [
+                (lines[i] if i < len(lines) else "").ljust(width)
+                for lines, (_, width) in zip(wrapped, _COLUMNS, strict=True)
+            ]
+            print("  ".join(parts).rstrip())
+
+    def _print_json(self, row: Row) -> None:
+        print(
+            json.dumps(
+                {
+                    "attack": row.attack.name,
+                    "aim": row.attack.aim,
+                    "against": row.attack.where,
+                    "tried": row.outcome.tried,
+                    "succeeded": row.outcome.succeeded,
+                    "stopped_by": dict(row.outcome.stopped_by.most_common()),
+                    "figures": row.outcome.figures,
+                    "without": [defence.name for defence in row.attack.without],
+                    "control_tried": row.control.tried,
+                    "control_succeeded": row.control.succeeded,
+                    "limit": row.attack.limit,
+                    "is_good": row.is_good,
+                    "seconds": round(row.seconds, 1),
+                }
+            ),
+            flush=True,
+        )
