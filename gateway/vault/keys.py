@@ -29,7 +29,7 @@ from gateway.oscore.sender_sequence import SenderSequence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from gateway.oscore.ccm import BlockCipherFactory
     from gateway.vault.records import Records
@@ -77,7 +77,19 @@ class Key:
     Attributes:
         kid: the host's sender id.
         oscore: the security context, derived at its first use.
+        is_verified: a request was verified with it since boot. One that was not may be derived
+            again at any time, so of those only the newest is kept: whoever names keys at random
+            does not fill the heap.
+        source: where its host has proven to be, by an Echo value that was sent there.
+        challenged: the numbers that were challenged while the replay window is unknown.
+        due_ms, wait_ms: how many requests it may make yet (gateway/limits.py).
     """
+
+    is_verified = False
+    source: "Hashable" = None
+    challenged: "ReplayWindow | None" = None
+    due_ms = 0
+    wait_ms = 0
 
     def __init__(self, kid: bytes, principal: Principal, secret: bytes, is_new: bool) -> None:
         self.kid = kid
@@ -127,6 +139,7 @@ class Keys:
         self._provisional_until_ms = 0
         self._open_until_ms = 0
         self._reservations: list[tuple[int, Key, int]] = []
+        self._derived: Key | None = None
         for name in records.names("sequence-"):
             self._next_kid = max(self._next_kid, int(name[len("sequence-") :], 16) + 1)
         stored = records.get("keys")
@@ -246,6 +259,10 @@ class Keys:
 
     def _derive(self, key: Key) -> None:
         """Make the key's context: a new key's replay window is known, a loaded one's is not."""
+        idle = self._derived
+        if idle is not None and not idle.is_verified:
+            idle.oscore = None
+        self._derived = key
         limit = 0
         stored = None if key.is_new else self._records.get(_sequence_name(key.kid))
         if stored is not None:
