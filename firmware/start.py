@@ -26,7 +26,7 @@ def start() -> Runner:
     """Return the runner of this board's gateway, ready to run."""
     clock = Clock(time.ticks_ms, time.ticks_diff)
     board = Board()
-    storage = Storage(board.mount())
+    storage = Storage(board.mount(), board.open_key_partition())
     profile = cbor.decode(board.read_profile())
     if profile["routes"] and not board.is_bench:
         raise RuntimeError(
@@ -52,6 +52,7 @@ def start() -> Runner:
         board.name,
         platform,
         board.is_bench,
+        read_block=storage.read_block,
     )
     buses = []
     for index, (_, bitrate) in enumerate(profile["buses"]):

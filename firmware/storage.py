@@ -1,39 +1,61 @@
-"""Records on a file system: a small file each, in a folder of their own.
+"""Where records are kept: the root in the key partition, all others in files.
+
+    <folder>/records/<name>     what is read at boot
+    <folder>/blocks/<name>      records named "block-...", which are read when asked for
 
 littlefs commits a file when it is closed, in one step: a cut of the power leaves the old content
 or the new one. A new file alone is committed in two: a cut between them leaves it empty. No record
 is ever empty, so an empty file counts as none.
 """
 
+import errno
 import os
+
+from gateway.vault.records import BLOCK_PREFIX, WIPE
+from gateway.vault.root import NAME as ROOT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Record = tuple[int, str, bytes | None]
+    from firmware.key_partition import KeyPartition
 
 
 class Storage:
-    """The records in `folder`, which is made if it does not exist.
+    """The records below `folder`, and the root.
 
     A name is a file's name: letters, digits, `.`, `_` and `-`.
+
+    Raises:
+        OSError: the folders can neither be made nor read.
     """
 
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-        try:
-            os.mkdir(folder)
-        except OSError:
-            os.listdir(folder)  # it exists; else this says what is wrong
+    def __init__(self, folder: str, keys: "KeyPartition") -> None:
+        self._records = _made(folder + "/records")
+        self._blocks = _made(folder + "/blocks")
+        self._keys = keys
 
     def load(self) -> "dict[str, bytes]":
-        """Return every record."""
-        records = {}
-        for name in os.listdir(self._folder):
-            with open(self._path(name), "rb") as file:
-                data: bytes = file.read()
+        """Return every record but the blocks; end a wipe that was interrupted.
+
+        Raises:
+            OSError: the flash is broken.
+        """
+        root = self._keys.load()
+        if root == b"":
+            self._finish_wipe()
+            root = None
+        records = {} if root is None else {ROOT: root}
+        for name in os.listdir(self._records):
+            data = _read(self._records + "/" + name)
             if data:
                 records[name] = data
         return records
+
+    def read_block(self, name: str) -> "bytes | None":
+        """Return a block, None if there is none of this name."""
+        try:
+            return _read(self._path(name)) or None
+        except OSError:
+            return None
 
     def save(self, name: str, data: "bytes | None") -> None:
         """Replace a record, or delete it if data is None; it is durable on return.
@@ -41,17 +63,52 @@ class Storage:
         Raises:
             OSError: the flash is full or broken: the record is as it was.
         """
-        if data is None:
+        if name == WIPE:
+            self.wipe()
+        elif data is None:
             try:
                 os.remove(self._path(name))
             except OSError as error:
-                if name in os.listdir(self._folder):
+                if error.errno != errno.ENOENT:
                     raise error
-            return
-        if not data:
+        elif not data:
             raise ValueError("an empty record")
-        with open(self._path(name), "wb") as file:
-            file.write(data)
+        elif name == ROOT:
+            self._keys.save(data)
+        else:
+            with open(self._path(name), "wb") as file:
+                file.write(data)
+
+    def wipe(self) -> None:
+        """Destroy the root, and then remove everything else.
+
+        Raises:
+            OSError: the flash is broken; what is left is removed at the next start.
+        """
+        self._keys.save(b"")
+        self._finish_wipe()
+
+    def _finish_wipe(self) -> None:
+        for folder in (self._blocks, self._records):
+            for name in os.listdir(folder):
+                os.remove(folder + "/" + name)
+        self._keys.erase()
 
     def _path(self, name: str) -> str:
-        return self._folder + "/" + name
+        folder = self._blocks if name.startswith(BLOCK_PREFIX) else self._records
+        return folder + "/" + name
+
+
+def _made(folder: str) -> str:
+    """Return the folder, which is made if it does not exist."""
+    try:
+        os.mkdir(folder)
+    except OSError:
+        os.listdir(folder)  # it exists; else this says what is wrong
+    return folder
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        data: bytes = file.read()
+    return data

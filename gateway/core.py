@@ -40,6 +40,11 @@ PAIRING_PRESS_MS = 3000
 ARMING_PRESS_MS = 50  # shorter ones are a contact that bounces
 
 
+def _no_block(name: str) -> "bytes | None":
+    """Find no block: for a board that keeps none."""
+    return None
+
+
 class Gateway:
     """The core's door.
 
@@ -51,6 +56,9 @@ class Gateway:
         name: the gateway's own name.
         platform: what the board knows of its heap and storage, {str: str or int}, for `/system`.
         is_bench: the board may send before anybody has armed it.
+        read_block: returns a record of a name that begins with "block-", None if there is none.
+        is_safe_mode: the board has crashed again and again: do only what the cable needs.
+        crash: what `carport.cddl` calls crash, None if it never crashed.
 
     `is_armed` says whether the controllers may take part in their buses, or only listen;
     `is_routing` whether frames may cross from one to another.
@@ -66,23 +74,29 @@ class Gateway:
         name: str,
         platform: "Callable[[], dict[str, Any]]",
         is_bench: bool = False,
+        read_block: "Callable[[str], bytes | None]" = _no_block,
+        is_safe_mode: bool = False,
+        crash: "dict[str, Any] | None" = None,
     ) -> None:
         # Of the profile only what is used is kept: a board frees the rest.
         self._profile = {key: profile[key] for key in ("name", "title")}
         self._name = name
         self._platform = platform
+        self._read_block = read_block
+        self._crash = crash
+        self._is_safe_mode = is_safe_mode
         self._started_ms = now_ms
         self._logs: list[str] = []
         self._waiting: list[tuple[Receipt, Request]] = []
-        self._records = Records(records)
+        self._records = Records(records, aes, random)
         self._state = VehicleState(profile)
         receipts = Receipts(self._records, now_ms)
         self._engine = CommandEngine(profile, self._state, self._records, receipts)
         self._controllers: dict[int, Callable[[int], dict[str, int]]] = {}
         self._arming = Arming(self._records, is_bench)
         self.is_armed = self._engine.is_armed = self._arming.is_armed
-        self.is_routing = bool(profile["routes"])
-        self._router = router_of(profile)
+        self._router = None if is_safe_mode else router_of(profile)
+        self.is_routing = self._router is not None
         self._keys = Keys(self._records, aes, random)
         self._endpoint = Endpoint(self._keys, self._records, random)
         resources = self._endpoint.resources
@@ -100,7 +114,7 @@ class Gateway:
         open_resources[b".well-known/core"] = DiscoveryResource()
         open_resources[b"pair"] = PairResource(self._keys, name)
         if self._records.damaged:
-            self._logs.append(f"{self._records.damaged} damaged records were left out")
+            self._logs.append(f"{len(self._records.damaged)} damaged records were left out")
 
     def attach(self, bus: int, describe: "Callable[[int], dict[str, int]]") -> None:
         """Ask a controller what it has counted, with the time, when `/system` is read."""
@@ -267,8 +281,8 @@ class Gateway:
             described.update(self._controllers[bus](now_ms))
         return described
 
-    def _describe(self, now_ms: int) -> "dict[str, Any]":
-        """Return the map that `carport.cddl` calls system."""
+    def _describe(self, now_ms: int, is_owner: bool) -> "dict[str, Any]":
+        """Return the map that `carport.cddl` calls system; only an owner hears of a crash."""
         counters = dict(self._endpoint.counters)
         counters.update(self._state.counters)
         described = {
@@ -281,6 +295,10 @@ class Gateway:
             "can": [self._describe_bus(i, now_ms) for i in range(len(self._engine.bus_states))],
             "platform": self._platform(),
         }
+        if self._is_safe_mode:
+            described["safe_mode"] = True
+        if is_owner and self._crash is not None:
+            described["crash"] = self._crash
         if self._router is not None:
             described["routes"] = self._router.describe(self._state.bus_name)
         return described

@@ -3,7 +3,7 @@
 from gateway import cbor
 from gateway.coap.numbers import CONTENT, GET
 from gateway.request import CBOR_FORMAT
-from gateway.vault.keys import VIEWER
+from gateway.vault.keys import OWNER, VIEWER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
 
 class SystemResource:
-    """What `describe(now_ms)` says, as the map that `carport.cddl` calls system."""
+    """What `describe(now_ms, is_owner)` says, as the map that `carport.cddl` calls system."""
 
     segments = 1
     roles = {GET: VIEWER}
 
-    def __init__(self, describe: "Callable[[int], dict[str, Any]]") -> None:
+    def __init__(self, describe: "Callable[[int, bool], dict[str, Any]]") -> None:
         self._describe = describe
 
     def handle(self, request: "Request") -> "Answer | None":
         """Return the map."""
-        return CONTENT, CBOR_FORMAT, cbor.encode(self._describe(request.now_ms))
+        is_owner = request.known_key.principal.role == OWNER
+        return CONTENT, CBOR_FORMAT, cbor.encode(self._describe(request.now_ms, is_owner))

@@ -1,40 +1,78 @@
-"""Records: named bytes that the shell keeps durable.
+"""Records: named bytes that the shell keeps durable, sealed under the root's storage key.
 
 A change gets the next number and waits in `take()` for the shell, which makes the changes durable
 in their order and then calls `acknowledge` with the last one's number. Whoever depends on a change
 remembers its number and waits until `acknowledged` has reached it.
 
-    record = payload | CRC-32 of the payload (4 bytes, big-endian)
+    record = nonce (13 bytes) | ciphertext | tag (8)        AES-CCM-16-64-128
+    nonce  = 8 random bytes of this boot | a counter (5)    so a restored image repeats none
+    associated data = the record's name                     so no record can stand for another
 
-The checksum tells a damaged record from a whole one; it keeps nobody out. Whoever holds the flash
-holds its content.
+What does not open is damaged: left out, with its name in `damaged`. Who can write the flash can
+still put an older record in the place of a newer one.
+
+The root is a change like any other, of the name "root", which the shell keeps apart. A new one is
+stored just before the first record. The change ("*", None) is a wipe: the root first, then all.
 """
 
-from binascii import crc32
+from gateway.errors import AuthenticationError
+from gateway.oscore.ccm import NONCE_BYTES, TAG_BYTES, encode_associated_data, open_, seal
+from gateway.vault.root import NAME as ROOT
+from gateway.vault.root import Root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from gateway.oscore.ccm import BlockCipherFactory
+
     Save = tuple[int, str, bytes | None]
 
-_CRC_BYTES = 4
+BLOCK_PREFIX = "block-"  # records that are too large and too many to be kept in memory
+WIPE = "*"
+OVERHEAD_BYTES = NONCE_BYTES + TAG_BYTES
+
+_BOOT_BYTES = 8
 
 
 class Records:
-    """Every record, by name; `loaded` is what storage held at boot."""
+    """Every record but the blocks, by name; `loaded` is what storage held at boot.
 
-    def __init__(self, loaded: "dict[str, bytes]") -> None:
+    Attributes:
+        root: the keys under which all is stored.
+        damaged: the names of the records that do not open.
+        acknowledged: the number of the last change that is durable.
+
+    Raises:
+        DecodeError: the root is damaged, or of another version of Carport.
+    """
+
+    def __init__(
+        self,
+        loaded: "dict[str, bytes]",
+        aes: "BlockCipherFactory",
+        random: "Callable[[int], bytes]",
+    ) -> None:
         self.acknowledged = 0
-        self.damaged = 0
+        self.damaged: list[str] = []
+        self.root = Root(loaded.get(ROOT), random)
+        self._is_root_stored = ROOT in loaded
+        self._is_wiped = False
+        self._cipher = aes(self.root.storage_key)
+        self._boot = random(_BOOT_BYTES)
+        self._sealed = 0
         self._numbered = 0
         self._payloads: dict[str, bytes] = {}
         self._saves: list[Save] = []
         for name in loaded:
-            record = loaded[name]
-            payload = record[:-_CRC_BYTES]
-            if len(record) >= _CRC_BYTES and record == _sealed(payload):
-                self._payloads[name] = payload
+            if name == ROOT:
+                continue
+            payload = self.open(name, loaded[name])
+            if payload is None:
+                self.damaged.append(name)
             else:
-                self.damaged += 1
+                self._payloads[name] = payload
 
     def names(self, prefix: str) -> "list[str]":
         """Return the names that begin with `prefix`."""
@@ -45,14 +83,40 @@ class Records:
         return self._payloads.get(name)
 
     def put(self, name: str, payload: bytes) -> int:
-        """Replace a record as a whole; return the change's number."""
-        self._payloads[name] = payload
-        return self._change(name, _sealed(payload))
+        """Replace a record as a whole; return the change's number. A block is not kept here."""
+        if not name.startswith(BLOCK_PREFIX):
+            self._payloads[name] = payload
+        return self._change(name, self._seal(name, payload))
 
     def delete(self, name: str) -> int:
         """Remove a record; return the change's number."""
         self._payloads.pop(name, None)
         return self._change(name, None)
+
+    def put_root(self, entry: int, value: "Any") -> int:
+        """Replace an entry of the root; return the change's number. The old one is destroyed."""
+        self.root.set(entry, value)
+        self._is_root_stored = True
+        return self._change(ROOT, self.root.encode())
+
+    def wipe(self) -> int:
+        """Destroy everything; return the change's number. Nothing is stored after it."""
+        if not self._is_wiped:
+            self._payloads = {}
+            self._saves = []
+            self._is_root_stored = True
+            self._change(WIPE, None)
+            self._is_wiped = True
+        return self._numbered
+
+    def open(self, name: str, record: bytes) -> "bytes | None":
+        """Return the payload of a record as storage holds it, None if it is damaged."""
+        associated_data = encode_associated_data(name.encode())
+        nonce = record[:NONCE_BYTES]
+        try:
+            return open_(self._cipher, nonce, associated_data, record[NONCE_BYTES:])
+        except AuthenticationError:
+            return None
 
     def take(self) -> "list[Save]":
         """Return the changes to make durable, in this order, and forget them; None deletes."""
@@ -65,12 +129,17 @@ class Records:
         """Take note that all changes up to `number` are durable."""
         self.acknowledged = max(self.acknowledged, number)
 
+    def _seal(self, name: str, payload: bytes) -> bytes:
+        self._sealed += 1
+        nonce = self._boot + self._sealed.to_bytes(NONCE_BYTES - _BOOT_BYTES, "big")
+        return nonce + seal(self._cipher, nonce, encode_associated_data(name.encode()), payload)
+
     def _change(self, name: str, record: "bytes | None") -> int:
+        if self._is_wiped:
+            return self._numbered
+        if not self._is_root_stored:
+            self._is_root_stored = True
+            self._change(ROOT, self.root.encode())
         self._numbered += 1
         self._saves.append((self._numbered, name, record))
         return self._numbered
-
-
-def _sealed(payload: bytes) -> bytes:
-    """Return the payload with its checksum behind it."""
-    return payload + (crc32(payload) & 0xFFFFFFFF).to_bytes(_CRC_BYTES, "big")

@@ -1,8 +1,18 @@
 """A board's storage as a model: it remembers each intent and each outcome that it ever held."""
 
-from gateway import cbor
+import os
+from collections.abc import Mapping
 
-CRC_BYTES = 4
+from gateway import cbor
+from gateway.vault.records import Records
+from tests.aes import AES
+
+
+def payload_of(storage: Mapping[str, bytes], name: str) -> bytes:
+    """Return what a record holds, opened with the root beside it."""
+    payload = Records({"root": storage["root"]}, AES, os.urandom).open(name, storage[name])
+    assert payload is not None, f"the record {name} is damaged"
+    return payload
 
 
 class Flash(dict[str, bytes]):
@@ -23,7 +33,7 @@ class Flash(dict[str, bytes]):
         kind, _, kid = name.partition("-")
         if kind not in ("intents", "receipts"):
             return
-        for entry in cbor.decode(record[:-CRC_BYTES]):
+        for entry in cbor.decode(payload_of(self, name)):
             if kind == "intents":
                 self.intents.add((bytes.fromhex(kid), entry[0]))
             else:

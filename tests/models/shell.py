@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from carport.profile import compile_profile
 from gateway.core import Gateway
+from gateway.vault.records import BLOCK_PREFIX, WIPE
 from gateway.vehicle.command import Transmission
 from gateway.vehicle.commands import STATE_ACTIVE
 from tests.aes import AES
@@ -22,6 +23,11 @@ PROFILES = Path(__file__).resolve().parents[2] / "gateway" / "profiles"
 def profile(name: str = "reference") -> dict[str, Any]:
     """Return a compiled profile."""
     return compile_profile(PROFILES / name)
+
+
+def is_block(name: str) -> bool:
+    """Tell whether a record of this name is read only when it is asked for."""
+    return name.startswith(BLOCK_PREFIX)
 
 
 class Shell:
@@ -56,7 +62,15 @@ class Shell:
         self.logs: list[str] = []
         self.on_sent: Callable[[Transmission], None] | None = None
         self.gateway = Gateway(
-            profile(car), dict(self.storage), aes, random, now_ms, "test", dict, self.is_bench
+            profile(car),
+            {name: self.storage[name] for name in self.storage if not is_block(name)},
+            aes,
+            random,
+            now_ms,
+            "test",
+            dict,
+            self.is_bench,
+            read_block=self.storage.get,
         )
         self.car = car
         for bus in range(len(profile(car)["buses"])):
@@ -108,7 +122,9 @@ class Shell:
 
     def save(self, name: str, data: bytes | None) -> None:
         """Make one change durable."""
-        if data is None:
+        if name == WIPE:
+            self.storage.clear()
+        elif data is None:
             self.storage.pop(name, None)
         else:
             self.storage[name] = data

@@ -43,6 +43,7 @@ from gateway.coap.numbers import (
 )
 from tests.models import payloads
 from tests.models.car import Car
+from tests.models.flash import payload_of
 from tests.models.host import Host, plain
 from tests.models.shell import Shell
 
@@ -159,7 +160,7 @@ def test_there_is_an_end_to_keys(shell: Shell, host: Host) -> None:
 
 def test_no_two_contexts_share_a_secret_or_a_kid(shell: Shell, host: Host) -> None:
     hosts = [host, *(host.enrol() for _ in range(5))]
-    _, _, contexts = cbor.decode(shell.storage["keys"][:-4])
+    _, _, contexts = cbor.decode(payload_of(shell.storage, "keys"))
     assert len({kid for kid, _, _ in contexts}) == len(hosts)
     assert len({secret for _, _, secret in contexts}) == len(hosts)
 

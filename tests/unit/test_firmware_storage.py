@@ -3,20 +3,20 @@
 The power is cut at every operation on the flash of a session, before it or halfway through it.
 """
 
+import errno
 import json
 from pathlib import Path
 
-import pytest
-
-from firmware.storage import Storage
 from tests.vm import run_script
 
 # A chip in RAM with the rules of the image file's; it dies at its operation number `dies_at`.
 CHIP = """
 import errno, json, os, sys, vfs
+from firmware.key_partition import KeyPartition
+from firmware.ports.unix.flash import Partition
 from firmware.storage import Storage
 
-BYTES, BLOCKS = 4096, 16
+BYTES, BLOCKS, KEY_BLOCKS = 4096, 16, 2
 
 class Chip:
     def __init__(self, image, dies_at, is_halfway):
@@ -49,7 +49,7 @@ class Chip:
 
     def ioctl(self, operation, argument):
         if operation == 4:
-            return BLOCKS
+            return BLOCKS + KEY_BLOCKS
         if operation == 5:
             return BYTES
         if operation == 6:
@@ -61,22 +61,29 @@ class Chip:
 
 def mounted(image, dies_at=1 << 30, is_halfway=False):
     chip = Chip(image, dies_at, is_halfway)
-    vfs.mount(vfs.VfsLfs2(chip), "/flash")
-    return chip, Storage("/flash/records")
+    vfs.mount(vfs.VfsLfs2(files(chip)), "/flash")
+    return chip, Storage("/flash", KeyPartition(Partition(chip, BLOCKS, KEY_BLOCKS)))
+
+def files(chip):
+    return Partition(chip, 0, BLOCKS)
 
 def erased():
-    image = bytearray(b"\\xff" * (BYTES * BLOCKS))
-    vfs.VfsLfs2.mkfs(Chip(image, 1 << 30, False))
+    image = bytearray(b"\\xff" * (BYTES * (BLOCKS + KEY_BLOCKS)))
+    vfs.VfsLfs2.mkfs(files(Chip(image, 1 << 30, False)))
     return image
 """
 
 POWER_CUTS = """
 # Small records lie in the directory, large ones in blocks of their own.
-BEFORE = {"keys": b"k" * 60, "big": b"b" * 700, "gone": b"g" * 20, "kept": b"x" * 300}
+BEFORE = {
+    "root": b"old root" * 5, "keys": b"k" * 60, "big": b"b" * 700, "gone": b"g" * 20,
+    "kept": b"x" * 300,
+}
 SESSION = [
     ("keys", b"K" * 70), ("new", b"n" * 40), ("big", b"B" * 900), ("gone", None),
-    ("sequence-1", b"1"), ("sequence-1", b"2"), ("large", b"l" * 500), ("keys", b"y" * 400),
-    ("large", None), ("big", b"c" * 30), ("gone", b"again"),
+    ("root", b"new root" * 5), ("block-1", b"1" * 3000), ("sequence-1", b"1"),
+    ("sequence-1", b"2"), ("large", b"l" * 500), ("keys", b"y" * 400), ("large", None),
+    ("block-1", None), ("root", b"newer root" * 30), ("big", b"c" * 30), ("gone", b"again"),
 ]
 
 base = erased()
@@ -90,7 +97,11 @@ def session(storage):
     records = dict(BEFORE)
     for name, data in SESSION:
         after = dict(records)
-        if data is None:
+        if name == "*":
+            after = {}
+        elif name.startswith("block-"):
+            pass
+        elif data is None:
             after.pop(name, None)
         else:
             after[name] = data
@@ -120,7 +131,14 @@ for is_halfway in (False, True):
         _, storage = mounted(image)
         found = storage.load()
         vfs.umount("/flash")
-        if found == new:
+        roots = [root for root in (b"old root", b"new root", b"newer root") if root in image]
+        if "root" in found:
+            is_one_root = [found["root"].startswith(root) for root in roots] == [True]
+        else:
+            is_one_root = not roots
+        if not is_one_root:
+            wrong.append((dies_at, is_halfway, roots))
+        elif found == new:
             news += 1
         elif found == old:
             olds += 1
@@ -135,7 +153,55 @@ def test_a_power_cut_leaves_every_saved_record_and_the_last_one_old_or_new() -> 
     operations, olds, news, wrong = json.loads(out)
     assert wrong == []
     assert olds + news == 2 * (operations + 1)
-    assert operations > 30
+    assert operations > 50
+
+
+def test_a_power_cut_in_a_wipe_leaves_all_or_nothing_and_no_trace_of_the_root() -> None:
+    begin, end = POWER_CUTS.index("SESSION = ["), POWER_CUTS.index("]\n\nbase")
+    session = 'SESSION = [("block-1", b"1" * 3000), ("root", b"new root" * 5), ("*", None)'
+    out = run_script(CHIP + POWER_CUTS[:begin] + session + POWER_CUTS[end:], heapsize="2m")
+    operations, olds, news, wrong = json.loads(out)
+    assert wrong == []
+    assert olds + news == 2 * (operations + 1)
+    assert operations > 20
+
+
+def test_a_first_root_that_a_power_cut_tore_is_none() -> None:
+    script = """
+for is_halfway in (False, True):
+    for dies_at in range(1, 10):
+        image = bytearray(b"\\xff" * (BYTES * (BLOCKS + KEY_BLOCKS)))
+        chip = Chip(image, dies_at, is_halfway)
+        partition = Partition(chip, BLOCKS, KEY_BLOCKS)
+        keys = KeyPartition(partition)
+        try:
+            keys.load()
+            keys.save(b"the root")
+            is_done = True
+        except OSError:
+            is_done = False
+        chip.dies_at = 1 << 30
+        keys = KeyPartition(partition)
+        found = keys.load()
+        assert found == b"the root" or not is_done and found is None
+        keys.save(b"another")
+        assert KeyPartition(partition).load() == b"another"
+        assert b"the root" not in image
+"""
+    run_script(CHIP + script, heapsize="2m")
+
+
+def test_blocks_are_read_when_they_are_asked_for() -> None:
+    script = """
+_, storage = mounted(erased())
+storage.save("block-a", b"1" * 3000)
+storage.save("keys", b"k")
+print(list(storage.load()), storage.read_block("block-a") == b"1" * 3000)
+storage.save("block-a", None)
+print(storage.read_block("block-a"), storage.read_block("block-b"))
+"""
+    out = run_script(CHIP + script, heapsize="2m")
+    assert out == "['keys'] True\nNone None\n"
 
 
 def test_saved_records_are_loaded_and_deleted_ones_are_not() -> None:
@@ -152,7 +218,7 @@ vfs.umount("/flash")
 _, storage = mounted(image)
 assert storage.load() == {"a": b"3"}
 """
-    run_script(CHIP + script)
+    run_script(CHIP + script, heapsize="2m")
 
 
 def test_an_empty_record_is_refused_and_an_empty_file_is_none() -> None:
@@ -165,7 +231,7 @@ try:
 except ValueError:
     print("refused")
 """
-    assert run_script(CHIP + script) == "refused\n"
+    assert run_script(CHIP + script, heapsize="2m") == "refused\n"
 
 
 def test_a_full_flash_raises_and_leaves_the_record_as_it_was() -> None:
@@ -182,9 +248,14 @@ print(storage.load() == {"a": b"new"})
     assert run_script(CHIP + script, heapsize="2m") == "True True\nTrue\n"
 
 
-def test_a_folder_that_cannot_be_made_raises(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        Storage(str(tmp_path / "missing" / "records"))
+def test_a_folder_that_cannot_be_made_raises() -> None:
+    script = """
+try:
+    Storage("/missing", KeyPartition(None))
+except OSError as error:
+    print(error.errno)
+"""
+    assert run_script(CHIP + script, heapsize="2m") == f"{errno.ENOENT}\n"
 
 
 FLASH = """

@@ -20,11 +20,13 @@ import json
 import os
 import time
 
+import esp32
 import machine
 import micropython
 import network
 
 from firmware.drivers.mcp2515 import MCP2515
+from firmware.key_partition import KeyPartition
 from firmware.ports.esp32.uart import UART
 from firmware.ports.esp32.wakeup import Wakeup
 from firmware.udp import COAP_PORT, join_group, open_socket
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from gateway.core import Gateway
 
 _ANY_ADDRESS = "0.0.0.0"
+_KEY_PARTITION = "carport_keys"  # of two blocks of 4 KiB
 _SPI_HZ = 10_000_000  # the most an MCP2515 takes
 
 
@@ -59,8 +62,19 @@ class Board:
         return profile
 
     def mount(self) -> str:
-        """Return the folder for the records: MicroPython has mounted its littlefs already."""
-        return "/records"
+        """Return the folder for what is stored: MicroPython has mounted its littlefs already."""
+        return ""
+
+    def open_key_partition(self) -> KeyPartition:
+        """Return the place of the root.
+
+        Raises:
+            OSError: the partition table has none.
+        """
+        found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label=_KEY_PARTITION)
+        if not found:
+            raise OSError(f"there is no partition {_KEY_PARTITION}: run `carport flash`")
+        return KeyPartition(found[0])
 
     def open_sockets(self) -> "list[socket.socket]":
         """Return the socket of the CoAP server, which takes what is sent to all nodes as well.

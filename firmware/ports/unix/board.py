@@ -23,8 +23,9 @@ import sys
 import micropython
 import vfs
 
+from firmware.key_partition import KeyPartition
 from firmware.ports.unix.can import CAN
-from firmware.ports.unix.flash import Flash
+from firmware.ports.unix.flash import Flash, Partition
 from firmware.ports.unix.uart import UART
 from firmware.udp import open_group, open_socket
 from gateway.const import const
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 _LOOPBACK = "127.0.0.1"
 _MOUNT = "/flash"
+_BLOCKS = const(512)
+_KEY_BLOCKS = const(2)  # the last ones
 _RESET = const(1)
 
 
@@ -48,6 +51,9 @@ class Board:
         self._settings = json.loads(sys.stdin.readline())
         self.name: str = self._settings["name"]
         self.is_bench: bool = self._settings["bench"]
+        self._flash = Flash(
+            self._settings["flash"], _BLOCKS, erase_ms=self._settings.get("erase_ms", 0)
+        )
         micropython.kbd_intr(-1)
 
     def read_profile(self) -> bytes:
@@ -57,14 +63,18 @@ class Board:
         return profile
 
     def mount(self) -> str:
-        """Make the flash ready; return the folder for the records."""
-        flash = Flash(self._settings["flash"], erase_ms=self._settings.get("erase_ms", 0))
+        """Make the flash ready; return the folder for what is stored."""
+        device = Partition(self._flash, 0, _BLOCKS - _KEY_BLOCKS)
         try:
-            vfs.mount(flash, _MOUNT)
+            vfs.mount(device, _MOUNT)
         except OSError:  # erased: this is the first start
-            vfs.VfsLfs2.mkfs(flash)  # type: ignore[arg-type]
-            vfs.mount(flash, _MOUNT)
-        return _MOUNT + "/records"
+            vfs.VfsLfs2.mkfs(device)  # type: ignore[arg-type]
+            vfs.mount(device, _MOUNT)
+        return _MOUNT
+
+    def open_key_partition(self) -> KeyPartition:
+        """Return the place of the root."""
+        return KeyPartition(Partition(self._flash, _BLOCKS - _KEY_BLOCKS, _KEY_BLOCKS))
 
     def open_sockets(self) -> "list[socket.socket]":
         """Return the CoAP server's socket, and one for what is sent to all nodes on this PC."""

@@ -74,3 +74,28 @@ class Flash:
         time.sleep_ms(self._erase_ms)
         self._file.seek(block * BLOCK_BYTES)
         self._file.write(self._erased)
+
+
+class Partition:
+    """So many blocks of a chip, from `first` on, as a block device of its own."""
+
+    def __init__(self, flash: Flash, first: int, blocks: int) -> None:
+        self._flash = flash
+        self._first = first
+        self._blocks = blocks
+
+    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> int:
+        """Fill buffer from a block, beginning at offset."""
+        return self._flash.readblocks(self._first + block, buffer, offset)
+
+    def writeblocks(self, block: int, buffer: bytes, offset: "int | None" = None) -> int:
+        """Program buffer into a block, beginning at offset; with none, erase first."""
+        return self._flash.writeblocks(self._first + block, buffer, offset)
+
+    def ioctl(self, operation: int, argument: int) -> "int | None":
+        """Do what the chip does, within these blocks."""
+        if operation == _COUNT:
+            return self._blocks
+        if operation == _ERASE:
+            argument += self._first
+        return self._flash.ioctl(operation, argument)
