@@ -57,7 +57,7 @@ class Storage:
         except OSError:
             return None
 
-    def save(self, name: str, data: "bytes | None") -> None:
+    def save(self, name: str, data: "bytes | bytearray | None") -> None:
         """Replace a record, or delete it if data is None; it is durable on return.
 
         Raises:

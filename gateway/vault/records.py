@@ -16,6 +16,7 @@ stored just before the first record. The change ("*", None) is a wipe: the root 
 """
 
 from gateway.errors import AuthenticationError
+from gateway.oscore import ccm_in_place
 from gateway.oscore.ccm import NONCE_BYTES, TAG_BYTES, encode_associated_data, open_, seal
 from gateway.vault.root import NAME as ROOT
 from gateway.vault.root import Root
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from gateway.oscore.ccm import BlockCipherFactory
 
-    Save = tuple[int, str, bytes | None]
+    Save = tuple[int, str, bytes | bytearray | None]
 
 BLOCK_PREFIX = "block-"  # records that are too large and too many to be kept in memory
 WIPE = "*"
@@ -83,10 +84,25 @@ class Records:
         return self._payloads.get(name)
 
     def put(self, name: str, payload: bytes) -> int:
-        """Replace a record as a whole; return the change's number. A block is not kept here."""
-        if not name.startswith(BLOCK_PREFIX):
-            self._payloads[name] = payload
-        return self._change(name, self._seal(name, payload))
+        """Replace a record as a whole; return the change's number."""
+        self._payloads[name] = payload
+        associated_data = encode_associated_data(name.encode())
+        nonce = self._nonce()
+        return self._change(name, nonce + seal(self._cipher, nonce, associated_data, payload))
+
+    def put_block(self, name: str, payload: "bytes | bytearray | memoryview") -> int:
+        """Replace a block, which is not kept here; return the change's number.
+
+        It is sealed in the one copy that is handed to the shell.
+        """
+        nonce = self._nonce()
+        end = NONCE_BYTES + len(payload)
+        record = bytearray(end + TAG_BYTES)
+        record[:NONCE_BYTES] = nonce
+        record[NONCE_BYTES:end] = payload
+        associated_data = encode_associated_data(name.encode())
+        ccm_in_place.seal(self._cipher, nonce, associated_data, record, NONCE_BYTES, end)
+        return self._change(name, record)
 
     def delete(self, name: str) -> int:
         """Remove a record; return the change's number."""
@@ -118,6 +134,18 @@ class Records:
         except AuthenticationError:
             return None
 
+    def open_block(self, name: str, record: "bytes | bytearray") -> "memoryview | None":
+        """Return the payload of a block as storage holds it, None if it is damaged."""
+        end = len(record) - TAG_BYTES
+        if end < NONCE_BYTES:
+            return None
+        opened = bytearray(record)
+        nonce = bytes(opened[:NONCE_BYTES])
+        associated_data = encode_associated_data(name.encode())
+        if not ccm_in_place.open_(self._cipher, nonce, associated_data, opened, NONCE_BYTES, end):
+            return None
+        return memoryview(opened)[NONCE_BYTES:end]
+
     def take(self) -> "list[Save]":
         """Return the changes to make durable, in this order, and forget them; None deletes."""
         saves = self._saves
@@ -129,12 +157,11 @@ class Records:
         """Take note that all changes up to `number` are durable."""
         self.acknowledged = max(self.acknowledged, number)
 
-    def _seal(self, name: str, payload: bytes) -> bytes:
+    def _nonce(self) -> bytes:
         self._sealed += 1
-        nonce = self._boot + self._sealed.to_bytes(NONCE_BYTES - _BOOT_BYTES, "big")
-        return nonce + seal(self._cipher, nonce, encode_associated_data(name.encode()), payload)
+        return self._boot + self._sealed.to_bytes(NONCE_BYTES - _BOOT_BYTES, "big")
 
-    def _change(self, name: str, record: "bytes | None") -> int:
+    def _change(self, name: str, record: "bytes | bytearray | None") -> int:
         if self._is_wiped:
             return self._numbered
         if not self._is_root_stored:

@@ -127,7 +127,7 @@ class Shell:
         elif data is None:
             self.storage.pop(name, None)
         else:
-            self.storage[name] = data
+            self.storage[name] = bytes(data)
 
     def acknowledge_frames(self) -> None:
         """Let the bus take all frames that wait in the controllers."""

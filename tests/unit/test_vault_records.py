@@ -156,14 +156,14 @@ def test_a_root_of_a_later_version_is_refused(storage: dict[str, bytes]) -> None
 
 def test_a_block_is_not_kept_in_memory_and_opens_by_its_name(storage: dict[str, bytes]) -> None:
     records = new(storage)
-    records.put("block-7", SECRET)
+    records.put_block("block-7", SECRET)
     ((_, name, record),) = records.take()
     assert name == "block-7"
     assert record is not None
     assert records.get(name) is None
     assert records.names("block-") == []
-    assert new(storage).open(name, record) == SECRET
-    assert records.open("block-8", record) is None
+    assert new(storage).open_block(name, record) == SECRET
+    assert records.open_block("block-8", record) is None
     records.delete(name)
     assert records.take()[0][1:] == ("block-7", None)
 
