@@ -7,7 +7,6 @@ answers each command as its `script` says. What it is sent is checked against th
 import asyncio
 import os
 import pty
-import secrets
 import select
 import socket
 import threading
@@ -19,13 +18,10 @@ from typing import Any
 import aiocoap
 import cbor2
 from aiocoap import resource
-from aiocoap.credentials import CredentialsMap
 from aiocoap.oscore_sitewrapper import OscoreSiteWrapper
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from carport.client.contexts import write_context
 from gateway.slipmux import Decoder, encode_coap, encode_log
+from tests.fake_keys import FakeKeys
 
 CDDL = Path(__file__).parent.parent / "gateway" / "carport.cddl"
 CBOR = 60
@@ -93,7 +89,9 @@ class FakeGateway:
         script: gives the answer to each command; None for none at all.
         commands: the commands received, in their order.
         is_pairing_open: whether /pair gives keys.
-        key_limit: how many contexts it knows at most.
+        keys: who may talk to it.
+        unix_s: what time it is there, None if it does not know.
+        times_given: what it was told.
         arm_answers: what /arm answers, one after the other; the last one stays.
         arm_requests: the methods that /arm was asked with.
     """
@@ -104,11 +102,12 @@ class FakeGateway:
         self.script: Script = receipt
         self.commands: list[dict[str, Any]] = []
         self.is_pairing_open = True
-        self.key_limit = 24
+        self.keys = FakeKeys(folder)
+        self.unix_s: int | None = None
+        self.times_given: list[int] = []
         self.arm_answers: list[Any] = [{"armed": True}]
         self.arm_requests: list[str] = []
         self.port = _free_port()
-        self._credentials = CredentialsMap()
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=[self._serve()])
@@ -120,10 +119,6 @@ class FakeGateway:
     @property
     def paths(self) -> list[str]:
         return [f"Vehicle.{name}" for name in self.values]
-
-    @property
-    def keys(self) -> int:
-        return len(self._credentials)
 
     def __enter__(self) -> "FakeGateway":
         self._thread.start()
@@ -154,7 +149,7 @@ class FakeGateway:
 
     def forget_keys(self) -> None:
         """Know nobody any more."""
-        self._loop.call_soon_threadsafe(self._credentials.clear)
+        self._loop.call_soon_threadsafe(self.keys.forget_all)
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
@@ -165,11 +160,14 @@ class FakeGateway:
         site.add_resource(["lock"], _Resource(post=self._command))
         site.add_resource(["climate"], _Resource(post=self._command))
         site.add_resource(["signals"], self._signals)
-        site.add_resource(["keys"], _Resource(post=self._enrol))
+        site.add_resource(
+            ["keys"], _Resource(get=self._list_keys, post=self._enrol, delete=self._revoke)
+        )
+        site.add_resource(["time"], _Resource(get=self._time, post=self._time))
         site.add_resource(["arm"], _Resource(get=self._arm, post=self._arm, delete=self._arm))
         site.add_resource(["system"], _Resource(get=self._system))
         server = await aiocoap.Context.create_server_context(
-            _Both(open_site, OscoreSiteWrapper(site, self._credentials)),
+            _Both(open_site, OscoreSiteWrapper(site, self.keys.credentials)),
             bind=("127.0.0.1", self.port),
             transports=["udp6"],
         )
@@ -181,32 +179,28 @@ class FakeGateway:
         if not self.is_pairing_open:
             return aiocoap.Message(code=aiocoap.FORBIDDEN, payload=b"closed")
         check("pair-request", request.payload)
-        return self._new_key(request, b"carport pair")
+        return _agreed(self.keys.pair(cbor2.loads(request.payload)))
 
     async def _enrol(self, request: aiocoap.Message) -> Answer:
         check("enrol-request", request.payload)
-        if self.keys >= self.key_limit:
-            return aiocoap.Message(code=aiocoap.SERVICE_UNAVAILABLE, payload=b"no more keys")
-        return self._new_key(request, b"carport enrol")
+        return _agreed(self.keys.post(request))
 
-    def _new_key(self, request: aiocoap.Message, info: bytes) -> aiocoap.Message:
-        fields = cbor2.loads(request.payload)
-        random = secrets.token_bytes(32)
-        number = len(list(self.folder.iterdir()))
-        sender_id = bytes([number])
-        secret = HKDF(SHA256(), 16, b"", info).derive(fields["random"] + random)
-        folder = self.folder / str(number)
-        write_context(folder, sender_id=b"\0", recipient_id=sender_id, secret=secret)
-        self._credentials.load_from_dict({f":{number}": {"oscore": {"basedir": str(folder)}}})
-        answer = {
-            "random": random,
-            "sender_id": sender_id,
-            "recipient_id": b"\0",
-            "gateway": "Test board",
-        }
-        payload = cbor2.dumps(answer, canonical=True)
-        check("pair-response", payload)
-        return aiocoap.Message(code=aiocoap.CHANGED, payload=payload, content_format=CBOR)
+    async def _list_keys(self, request: aiocoap.Message) -> Answer:
+        return _cbor(aiocoap.CONTENT, "key-list", self.keys.get(request))
+
+    async def _revoke(self, request: aiocoap.Message) -> Answer:
+        return self.keys.delete(request)
+
+    async def _time(self, request: aiocoap.Message) -> Answer:
+        if request.code is aiocoap.POST:
+            check("time-request", request.payload)
+            self.unix_s = cbor2.loads(request.payload)["unix_s"]
+            self.times_given.append(self.unix_s)
+        told: dict[str, Any] = {"uptime_ms": 1, "boot": bytes(8)}
+        if self.unix_s is not None:
+            told["unix_s"] = self.unix_s
+        code = aiocoap.CHANGED if request.code is aiocoap.POST else aiocoap.CONTENT
+        return _cbor(code, "time", told)
 
     async def _system(self, request: aiocoap.Message) -> aiocoap.Message:
         system = {
@@ -247,6 +241,20 @@ class FakeGateway:
             await asyncio.Event().wait()
         assert isinstance(answer, aiocoap.Message)
         return answer
+
+
+def _agreed(answer: Any) -> Answer:
+    """Return the response that completes a key."""
+    return _cbor(aiocoap.CHANGED, "pair-response", answer)
+
+
+def _cbor(code: Any, rule: str, content: Any) -> Answer:
+    """Return a response with this content, which must keep a rule; a refusal as it is."""
+    if isinstance(content, aiocoap.Message):
+        return content
+    payload = cbor2.dumps(content, canonical=True)
+    check(rule, payload)
+    return aiocoap.Message(code=code, payload=payload, content_format=CBOR)
 
 
 class _Both(OscoreSiteWrapper):  # type: ignore[misc]

@@ -47,8 +47,8 @@ def test_a_command_while_another_process_watches(
 def test_a_killed_process_gives_its_context_back(
     paired: KnownGateway, fake_gateway: FakeGateway
 ) -> None:
-    fake_gateway.key_limit = fake_gateway.keys
-    contexts = fake_gateway.keys
+    fake_gateway.keys.limit = len(fake_gateway.keys.contexts)
+    contexts = len(fake_gateway.keys.contexts)
     watching = [_start("watch") for _ in range(contexts)]
     for process in watching:
         assert process.stdout is not None

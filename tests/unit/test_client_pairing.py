@@ -46,11 +46,11 @@ def test_what_is_kept_is_its_owners_alone(paired: KnownGateway, home: Path) -> N
 def test_a_name_that_is_taken_is_refused_before_anything_is_sent(
     paired: KnownGateway, fake_gateway: FakeGateway, cable: Cable
 ) -> None:
-    keys = fake_gateway.keys
+    keys = dict(fake_gateway.keys.contexts)
 
     with pytest.raises(UsageError, match="--replace"):
         _pair(cable, "test")
-    assert fake_gateway.keys == keys
+    assert fake_gateway.keys.contexts == keys
 
 
 def test_replacing_forgets_the_old_keys(paired: KnownGateway, cable: Cable) -> None:

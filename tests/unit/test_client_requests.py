@@ -317,7 +317,7 @@ def test_the_last_free_context_makes_another(
 
     before = contexts()
     run(paired, both)
-    assert contexts() == before + 1 == fake_gateway.keys
+    assert contexts() == before + 1 == len(fake_gateway.keys.contexts)
     run(paired, both)
     assert contexts() == before + 1
 
@@ -325,7 +325,7 @@ def test_the_last_free_context_makes_another(
 def test_where_no_more_keys_are_to_be_had_clients_take_turns(
     paired: KnownGateway, fake_gateway: FakeGateway
 ) -> None:
-    fake_gateway.key_limit = fake_gateway.keys
+    fake_gateway.keys.limit = len(fake_gateway.keys.contexts)
 
     async def one() -> None:
         async with Client(paired, via="lan", timeout_s=5) as client:

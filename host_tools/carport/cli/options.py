@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -52,14 +53,34 @@ class Options:
         )
 
     def run(self, work: "Callable[[Client], Awaitable[T]]") -> T:
-        """Run work with a connected client."""
+        """Run work with a client, which stays connected until the command has printed its result.
+
+        Then it may end what goes on in the background, such as giving the gateway its time.
+        """
         import asyncio
 
-        async def connected() -> T:
-            async with self.client() as client:
-                return await work(client)
+        client = self.client()
+        context = click.get_current_context()
+        runner = context.with_resource(asyncio.Runner())
 
-        return asyncio.run(connected())
+        async def connected() -> T:
+            try:
+                return await work(client)
+            except BaseException:
+                await client.close()
+                raise
+
+        async def end() -> None:
+            await client.settle()
+            await client.close()
+
+        def run_end() -> None:
+            with suppress(KeyboardInterrupt):  # what was asked for is done
+                runner.run(end())
+
+        result = runner.run(connected())
+        context.call_on_close(run_end)
+        return result
 
 
 def _complete_gateway(

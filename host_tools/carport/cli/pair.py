@@ -12,8 +12,10 @@ from carport.cli.output import print_json
 from carport.errors import UsageError
 
 if TYPE_CHECKING:
-    from carport.client.keys import Role
+    from carport.client import Client
+    from carport.client.keys import NewKey
     from carport.client.known_gateways import KnownGateway
+    from carport.client.principals import Role
 
 
 @click.command()
@@ -31,6 +33,11 @@ if TYPE_CHECKING:
     type=click.Choice(["owner", "driver", "viewer"]),
     help="With --context: for somebody new with this role, called as the folder is.",
 )
+@click.option(
+    "--invitation",
+    metavar="FILE",
+    help="Use this key, which an owner has handed over; - to paste its text.",
+)
 @gateway_options
 def pair(
     options: Options,
@@ -38,18 +45,26 @@ def pair(
     is_replacing: bool,
     folder: Path | None,
     role: "Role | None",
+    invitation: str | None,
 ) -> None:
-    """Pair with a gateway over the cable, and become its owner.
+    """Pair with a gateway over the cable and become its owner, or by an invitation.
 
-    A new board takes the first who comes; later, hold its button for 3 s first. With --context,
-    another program gets a key of its own, from a gateway that is paired already or now will be.
+    A new board takes the first who comes; later, hold its button for 3 s first. An invitation
+    (see `carport keys add`) needs no cable. With --context, another program gets a key of its own,
+    from a gateway that is paired already or now will be.
 
     \b
     Examples:
       carport pair
       carport pair --port /dev/ttyUSB0 --name leaf
+      carport pair --invitation anna.carport
       carport pair --context ./phone --role driver
     """
+    if invitation is not None:
+        if folder is not None or role is not None:
+            raise UsageError("--invitation is for this program: leave --context and --role out")
+        _accept(options, invitation, name or options.gateway, is_replacing)
+        return
     if role is not None and folder is None:
         raise UsageError("--role goes with --context: add the folder for the new key")
     gateway = _known(options, name) if folder is not None and not is_replacing else None
@@ -94,11 +109,46 @@ def _pair(
         )
     )
     gateway, system = paired.gateway, paired.system
+    assert system is not None  # an owner may ask
     if not options.as_json:
         where = gateway.addresses[0] if gateway.addresses else "not found on the network"
         click.echo(f"Paired with {gateway.name} ({system.car}), you are its owner.")
         click.echo(f"  cable {gateway.serial_port}, network {where}")
     return gateway, {"car": system.car, "profile": system.profile}
+
+
+def _accept(options: Options, invitation: str, name: str | None, is_replacing: bool) -> None:
+    """Pair by an invitation, and say what its receiver may do."""
+    import asyncio
+
+    from carport.cli.grants import in_words
+    from carport.cli.hidden_input import read_text
+    from carport.client.invitation import read_invitation
+    from carport.client.pairing import pair_by
+
+    dormant = read_invitation(read_text(invitation, "the invitation"))
+    paired = asyncio.run(
+        pair_by(
+            dormant,
+            name,
+            is_replacing=is_replacing,
+            via=options.via,
+            port=options.port,
+            timeout_s=options.timeout_s,
+            refusal="this invitation was used already, or withdrawn: ask the owner for a new one",
+            on_log=options.log,
+        )
+    )
+    gateway, grant = paired.gateway, dormant.grant
+    if options.as_json:
+        fields = {"gateway": gateway.name, **_places(gateway), **grant.as_fields()}
+        print_json(fields | {"profile": gateway.profile})
+        return
+    car = f" ({paired.system.car})" if paired.system else ""
+    click.echo(f"Paired with {gateway.name}{car}, you are {grant.name}, its {grant.role}.")
+    click.echo(f"  You may: {in_words(grant)}")
+    if Path(invitation).is_file():
+        click.echo(f"  {invitation} is spent: remove it.")
 
 
 def _choose(ports: list[str]) -> str:
@@ -116,23 +166,22 @@ def _enrol(
     role: "Role | None",
 ) -> dict[str, Any]:
     """Enrol one more context, write it to folder, and say how aiocoap's client uses it."""
-    import asyncio
     from dataclasses import replace
 
     from carport.client.contexts import write_context
+    from carport.client.principals import Grant
     from carport.client.private_files import write_private
 
     if (folder / "settings.json").exists():
         raise UsageError(f"{folder} holds a context already: give another folder")
-    client = replace(options, gateway=gateway.name).client()
+    grant = Grant(name=folder.resolve().name, role=role) if role else None
 
-    async def enrol() -> Any:
-        async with client:
-            return await client.enrol(role and folder.resolve().name, role)
+    async def enrol(client: "Client") -> "tuple[NewKey, list[str]]":
+        return await client.enrol(grant), client.gateway.addresses
 
-    key = asyncio.run(enrol())
+    key, addresses = replace(options, gateway=gateway.name).run(enrol)
     write_context(folder, key.sender_id, key.recipient_id, key.secret)
-    address = client.gateway.addresses[0] if client.gateway.addresses else "HOST"
+    address = addresses[0] if addresses else "HOST"
     credentials = {f"coap://{address}/*": {"oscore": {"basedir": str(folder.resolve())}}}
     credentials_file = folder / "credentials.json"
     write_private(credentials_file, json.dumps(credentials, indent=1) + "\n")

@@ -4,16 +4,20 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
 import aiocoap
 import cbor2
 
 from carport.client.arming import Arming, decode_arming
-from carport.client.keys import KeyExchange, NewKey, Role
+from carport.client.clock import GIVING_S, give_time
+from carport.client.contexts import Context
+from carport.client.keys import KeyExchange, NewKey
 from carport.client.known_gateways import KnownGateway, find_gateway
+from carport.client.principals import Grant, Principal, decode_principals
 from carport.client.receipt import Receipt, decode_receipt
 from carport.client.route import Log, Route, Via, routes
 from carport.client.session import CBOR, Session, claim
@@ -82,6 +86,8 @@ class Client:
         self._commanding = asyncio.Lock()
         self._closing = AsyncExitStack()
         self._session: Session | None = None
+        self._context: Context | None = None
+        self._giving_time: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Client":
         return self
@@ -92,11 +98,22 @@ class Client:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if error is None:
+            await self.settle()
         await self.close()
+
+    async def settle(self) -> None:
+        """Wait for what goes on in the background, a moment at most: giving the time."""
+        if self._giving_time is not None:
+            await asyncio.wait([self._giving_time], timeout=GIVING_S)
 
     async def close(self) -> None:
         """Give the OSCORE context and the cable back; the next call takes them again."""
+        if self._giving_time is not None:
+            self._giving_time.cancel()
+            self._giving_time = None
         self._session = None
+        self._context = None
         self.route = None
         await self._closing.aclose()
 
@@ -125,15 +142,16 @@ class Client:
     async def _command(self, path: str, command: str, arguments: dict[str, Value]) -> Receipt:
         deadline = self._deadline()
         session = await self._connected(deadline)
+        assert self._context is not None
         lifetime_ms = max(1, round((deadline - _now()) * 1000))
-        fields: dict[str, Any] = {
-            "id": session.context.take_command_id(),
+        content: dict[str, Any] = {
+            "id": self._context.take_command_id(),
             "command": command,
             "lifetime_ms": lifetime_ms,
         }
         if arguments:
-            fields["arguments"] = arguments
-        payload = cbor2.dumps(fields, canonical=True)
+            content["arguments"] = arguments
+        payload = cbor2.dumps(content, canonical=True)
         try:
             response = await session.request(aiocoap.POST, path, payload, deadline=deadline)
         except NoAnswerError as error:
@@ -143,6 +161,7 @@ class Client:
                 f"{self.gateway.name} did not answer: the {command} may still happen until "
                 f"{until}, so look at the car, or ask with `carport status`"
             ) from error
+        self._was_answered(session)
         return _confirmed(response)
 
     async def signals(self, paths: Sequence[str] = ()) -> Signals:
@@ -157,13 +176,16 @@ class Client:
         """Yield all signals, now and whenever the gateway tells a change."""
         session = await self._connected(self._deadline())
         async for response in session.observe("signals", timeout_s=self._timeout_s):
+            self._was_answered(session)
             yield decode_signals(_successful(response).payload)
 
     async def system(self) -> System:
         """Return what the gateway says of itself."""
         response = _successful(await self._request(aiocoap.GET, "system"))
         try:
-            return System(**cbor2.loads(response.payload))
+            told = cbor2.loads(response.payload)
+            known = {each.name for each in fields(System)}
+            return System(**{name: told[name] for name in told if name in known})
         except (cbor2.CBORDecodeError, TypeError) as error:
             raise CarportError(
                 "the gateway's answer cannot be read: update the board and this program together"
@@ -181,20 +203,64 @@ class Client:
         """Return whether the gateway may send."""
         return decode_arming(_successful(await self._request(aiocoap.GET, "arm")).payload)
 
-    async def enrol(self, name: str | None = None, role: Role | None = None) -> NewKey:
-        """Make one more OSCORE context: for ourselves, or for a new principal with a role."""
-        exchange = KeyExchange("enrol", name, role)
+    async def enrol(self, grant: Grant | None = None, *, is_dormant: bool = False) -> NewKey:
+        """Make one more OSCORE context: for ourselves, or for a new principal.
+
+        is_dormant: it can only enrol fresh contexts. For a new principal that is an invitation,
+        good for one use; for ourselves a backup.
+        """
+        wanted = grant.as_fields() if grant else {}
+        if is_dormant:
+            wanted["dormant"] = True
+        exchange = KeyExchange("enrol", wanted)
         response = await self._request(aiocoap.POST, "keys", exchange.payload)
+        if response.code is aiocoap.CONFLICT:
+            raise UsageError(f"the gateway makes no such key ({_text(response)}): change the name")
         return exchange.finish(_successful(response).payload)
+
+    async def principals(self) -> list[Principal]:
+        """Return who has a key."""
+        response = await self._request(aiocoap.GET, "keys")
+        principals = decode_principals(_successful(response).payload)
+        self.gateway = self.gateway.knows_keys([principal.name for principal in principals])
+        return principals
+
+    async def revoke(self, name: str) -> None:
+        """End everything that a principal has, at once.
+
+        Raises:
+            RefusedError: it is the last owner.
+        """
+        response = await self._request(aiocoap.DELETE, f"keys?name={quote(name, safe='')}")
+        if response.code is aiocoap.CONFLICT:
+            raise RefusedError(
+                f"{name} is the last owner: add another first, `carport keys add NAME "
+                "--role owner`, or reset the board"
+            )
+        _successful(response)
+
+    async def revoke_others(self, name: str) -> None:
+        """End all contexts of a principal, who is ourselves, but the one that is in use here."""
+        path = f"keys?name={quote(name, safe='')}&others"
+        _successful(await self._request(aiocoap.DELETE, path))
+        if self._context is not None:
+            self.gateway.contexts.keep_only(self._context)
 
     async def _request(self, code: Any, path: str, payload: bytes = b"") -> aiocoap.Message:
         deadline = self._deadline()
         session = await self._connected(deadline)
         try:
-            return await session.request(code, path, payload, deadline=deadline)
+            response = await session.request(code, path, payload, deadline=deadline)
         except NoAnswerError:
             await self.close()  # the next call may find another way
             raise
+        self._was_answered(session)
+        return response
+
+    def _was_answered(self, session: Session) -> None:
+        """Give the gateway its time, once for each connection, if we are an owner."""
+        if self._giving_time is None and self.gateway.role in (None, "owner"):
+            self._giving_time = asyncio.create_task(give_time(session, self._on_log))
 
     def _deadline(self) -> float:
         return _now() + self._timeout_s
@@ -212,8 +278,10 @@ class Client:
 
     async def _connect(self, deadline: float) -> Session:
         pool = self.gateway.contexts
-        session = await Session.open(await claim(pool, deadline))
+        context = await claim(pool, deadline)
+        session = await Session.open(context)
         self._closing.push_async_callback(session.close)
+        self._context = context
         self.route = route = await self._find_route(session, deadline)
         self._closing.push_async_callback(route.close)
         await session.enrol_another(pool, deadline)
@@ -240,12 +308,10 @@ class Client:
 async def _proves_itself(session: Session, deadline: float) -> bool:
     """Tell whether the gateway that session has found knows our key."""
     try:
-        response = await session.request(
-            aiocoap.GET, "system", deadline=min(deadline, _now() + _PROOF_S)
-        )
+        await session.request(aiocoap.GET, "system", deadline=min(deadline, _now() + _PROOF_S))
     except (NoAnswerError, NotAuthorisedError):
         return False
-    return bool(response.code.is_successful())
+    return True  # even a refusal comes under our key
 
 
 def _confirmed(response: aiocoap.Message) -> Receipt:
@@ -275,12 +341,16 @@ def _successful(response: aiocoap.Message) -> aiocoap.Message:
     """Return the response if it is a success, else raise what its code and text say."""
     if response.code.is_successful():
         return response
-    text = response.payload.decode(errors="replace") or "it gives no reason"
+    text = _text(response)
     if response.code in (aiocoap.UNAUTHORIZED, aiocoap.FORBIDDEN):
         raise NotAuthorisedError(f"your key may not do this ({text}): ask the gateway's owner")
     if response.code in (aiocoap.BAD_REQUEST, aiocoap.NOT_FOUND):
         raise UsageError(f"the gateway does not accept this ({text}): correct it, then try again")
     raise CarportError(f"the gateway answers {response.code} ({text}): try again, or report it")
+
+
+def _text(response: aiocoap.Message) -> str:
+    return response.payload.decode(errors="replace") or "it gives no reason"
 
 
 def _now() -> float:

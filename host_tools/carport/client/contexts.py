@@ -12,8 +12,10 @@ however it ends. A command id is durable before it is used, so that none is ever
 """
 
 import json
+import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -29,6 +31,16 @@ class Context:
     def __init__(self, folder: Path, claim: FileLock) -> None:
         self.folder = folder
         self._claim = claim
+        self._keys: Any = None
+
+    def open(self) -> Any:
+        """Return the context as aiocoap uses it."""
+        from aiocoap.oscore import (
+            FilesystemSecurityContext,
+        )  # slow, and completion needs names only
+
+        self._keys = FilesystemSecurityContext(str(self.folder))
+        return self._keys
 
     def take_command_id(self) -> int:
         """Return a command id that was never returned before, across crashes too."""
@@ -43,7 +55,11 @@ class Context:
         return number
 
     def release(self) -> None:
-        """Let another process have the context."""
+        """Write the context's state, and let another process have it."""
+        if self._keys is not None:
+            # Else it is written when Python collects it: the context may be another's by then.
+            self._keys._destroy()
+            self._keys = None
         self._claim.release()
 
 
@@ -80,6 +96,13 @@ class ContextPool:
             folder = Path(scratch, "context")
             write_context(folder, sender_id, recipient_id, secret)
             put_folder(folder, self.folder / sender_id.hex())
+
+    def keep_only(self, context: Context) -> None:
+        """Forget all contexts but this one."""
+        with _lock(self.folder / "claim"):
+            for folder in self._folders():
+                if folder != context.folder:
+                    shutil.rmtree(folder)
 
     def _folders(self) -> list[Path]:
         return sorted(path.parent for path in self.folder.glob("[!.]*/settings.json"))

@@ -4,20 +4,18 @@ gateway/carport.cddl has the payloads, and how the master secret comes of them.
 """
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import cbor2
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from carport.client.secret import Secret
 from carport.errors import CarportError
-
-Role = Literal["owner", "driver", "viewer"]
 
 RANDOM_BYTES = 32
 _SECRET_BYTES = 16
-_MAX_NAME_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class NewKey:
 
     sender_id: bytes
     recipient_id: bytes
-    secret: bytes = field(repr=False)
+    secret: Secret
     gateway: str
 
 
@@ -34,17 +32,12 @@ class KeyExchange:
     """Our half of one exchange: the request's payload, and what the answer makes of it."""
 
     def __init__(
-        self, purpose: Literal["pair", "enrol"], name: str | None = None, role: Role | None = None
+        self, purpose: Literal["pair", "enrol"], fields: dict[str, Any] | None = None
     ) -> None:
-        """name and role: the principal's; an enrolment without them is for the asker itself."""
+        """fields: whom the key is for, and what; an enrolment without them is for the asker."""
         self._info = f"carport {purpose}".encode()
         self._random = secrets.token_bytes(RANDOM_BYTES)
-        fields: dict[str, Any] = {"random": self._random}
-        if name is not None:
-            fields["name"] = _cut(name)
-        if role is not None:
-            fields["role"] = role
-        self.payload = cbor2.dumps(fields, canonical=True)
+        self.payload = cbor2.dumps({"random": self._random, **(fields or {})}, canonical=True)
 
     def finish(self, payload: bytes) -> NewKey:
         """Return the key that the gateway's answer completes.
@@ -67,17 +60,12 @@ class KeyExchange:
             raise _unreadable()
         return key
 
-    def _derive(self, board_random: bytes) -> bytes:
+    def _derive(self, board_random: bytes) -> Secret:
         hkdf = HKDF(SHA256(), length=_SECRET_BYTES, salt=b"", info=self._info)
-        return hkdf.derive(self._random + board_random)
+        return Secret(hkdf.derive(self._random + board_random))
 
 
 def _unreadable() -> CarportError:
     return CarportError(
         "the gateway's key cannot be read: update the board and this program together"
     )
-
-
-def _cut(name: str) -> str:
-    """Return as much of name as fits."""
-    return name.encode()[:_MAX_NAME_BYTES].decode(errors="ignore")

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from carport.client.contexts import ContextPool
+from carport.client.principals import Role
 from carport.client.private_files import make_private_folder, put_folder, write_private
 from carport.errors import CarportError, UsageError
 from carport.paths import config_dir
@@ -26,12 +27,15 @@ class KnownGateway:
     """A gateway's folder and what is known about it.
 
     addresses: "host:port", the one that answered last first. serial_port: as pyserial names it.
+    role: ours, where it is known. key_names: whom an owner last saw in its list of keys.
     """
 
     folder: Path
     addresses: list[str] = field(default_factory=list)
     serial_port: str | None = None
     profile: str | None = None
+    role: Role | None = None
+    key_names: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -56,6 +60,13 @@ class KnownGateway:
             others = [known for known in addresses if known != address]
             addresses = [address, *others][:_MAX_ADDRESSES]
         updated = replace(self, addresses=addresses, serial_port=serial_port or self.serial_port)
+        if updated != self:
+            updated.save()
+        return updated
+
+    def knows_keys(self, names: list[str]) -> "KnownGateway":
+        """Remember whose keys there are, for the shell's completion; return what is now known."""
+        updated = replace(self, key_names=names)
         if updated != self:
             updated.save()
         return updated

@@ -9,6 +9,7 @@ import aiocoap
 from aiocoap import error as coap_error
 
 from carport.client.client import Client, System
+from carport.client.dormant import Dormant, enrol
 from carport.client.emulators import running_emulators
 from carport.client.keys import KeyExchange, NewKey
 from carport.client.known_gateways import (
@@ -20,7 +21,8 @@ from carport.client.known_gateways import (
     suggest_name,
 )
 from carport.client.lan import discover, first_to_answer
-from carport.client.route import Log, open_cable
+from carport.client.principals import cut_name
+from carport.client.route import Log, Via, open_cable
 from carport.client.serial_port import usb_ports
 from carport.errors import CarportError, NoAnswerError, NotAuthorisedError, UsageError
 
@@ -30,10 +32,10 @@ _ADDRESS_PROOF_S = 2.0
 
 @dataclass(frozen=True)
 class Paired:
-    """A gateway that was just paired with, and what it says of itself."""
+    """A gateway that was just paired with, and what it says of itself, if it may tell us."""
 
     gateway: KnownGateway
-    system: System
+    system: System | None
 
 
 def find_port(choose: Callable[[list[str]], str]) -> str:
@@ -81,15 +83,63 @@ async def pair(
         # The first request under the new key makes it durable on the board.
         async with Client(new, port=port, timeout_s=timeout_s, on_log=on_log) as client:
             system = await client.system()
-            new = replace(client.gateway, profile=system.profile)
+            new = replace(client.gateway, profile=system.profile, role="owner")
         address = await _find_address(new, system)
         if address is not None:
             new = replace(new, addresses=[address])
         return Paired(keep(new, name, is_replacing), system)
 
 
+async def pair_by(
+    dormant: Dormant,
+    name: str | None,
+    *,
+    is_replacing: bool,
+    via: Via,
+    port: str | None,
+    timeout_s: float,
+    refusal: str,
+    on_log: Log = lambda line: None,
+) -> Paired:
+    """Pair by an invitation or a backup, and remember the gateway under name, or its owner's.
+
+    refusal: what to say if the gateway does not take the credential.
+
+    Raises:
+        UsageError: the name is taken or cannot be one.
+        NotAuthorisedError: the credential was used already, or withdrawn.
+        NoAnswerError: the gateway cannot be reached.
+    """
+    name = name or suggest_name(dormant.gateway)
+    check_name(name)
+    check_free(name, is_replacing)
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    with new_gateway() as new:
+        new = replace(new, addresses=dormant.addresses, role=dormant.grant.role)
+        key = await enrol(
+            dormant,
+            new,
+            via=via,
+            port=port,
+            deadline=deadline,
+            refusal=refusal,
+            on_log=on_log,
+        )
+        new.contexts.add(key.sender_id, key.recipient_id, key.secret)
+        # From here on the key is ours, whatever else goes wrong.
+        new = keep(new, name, is_replacing)
+    try:
+        async with Client(new, via=via, port=port, timeout_s=timeout_s, on_log=on_log) as client:
+            system = await client.system()
+            new = replace(client.gateway, profile=system.profile)
+            new.save()
+            return Paired(new, system)
+    except (NotAuthorisedError, NoAnswerError):  # not all may ask, nor a guest at any time
+        return Paired(new, None)
+
+
 async def _exchange_keys(address: str, deadline: float) -> NewKey:
-    exchange = KeyExchange("pair", platform.node() or "owner")
+    exchange = KeyExchange("pair", {"name": cut_name(platform.node() or "owner")})
     client = await aiocoap.Context.create_client_context(transports=["simple6"])
     try:
         request = aiocoap.Message(

@@ -3,7 +3,11 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from carport.errors import UsageError
 
 
 def write_private(path: Path, text: str) -> None:
@@ -21,6 +25,33 @@ def write_private(path: Path, text: str) -> None:
         os.replace(scratch, path)
     except BaseException:
         os.unlink(scratch)
+        raise
+    _sync_folder(path.parent)
+
+
+@contextmanager
+def new_private(path: Path) -> Iterator[Callable[[str], object]]:
+    """Give a function that writes a new file, mode 0600, durable on return of the context.
+
+    The file is there at once, so that nothing is begun that could not be kept; it vanishes if the
+    context fails.
+
+    Raises:
+        UsageError: there is something at path, or it cannot be made.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise UsageError(f"{path} is there already: give another name") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be made ({error.strerror}): give another name") from error
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            yield file.write
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink()
         raise
     _sync_folder(path.parent)
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
-from typing import Any
+from typing import Any, Protocol
 
 import aiocoap
 from aiocoap import error as coap_error
@@ -27,27 +27,33 @@ _POLL_S = 1.0
 _REPLAY = b"Replay detected"
 
 
-class Session:
-    """A claimed context and a CoAP client that uses it; address is where requests go now."""
+class SecurityContext(Protocol):
+    """What a session can use: a context of a pool, or a dormant credential."""
 
-    def __init__(self, context: Context) -> None:
+    def open(self) -> Any:
+        """Return it as aiocoap uses it."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+
+class Session:
+    """A CoAP client that uses one security context; address is where requests go now."""
+
+    def __init__(self) -> None:
         self.address = ""
-        self.context = context
         self._closing = AsyncExitStack()
         self._client: Any = None
 
     @classmethod
-    async def open(cls, context: Context) -> "Session":
+    async def open(cls, context: SecurityContext) -> "Session":
         """Open a session with a context, which it releases when it is closed."""
-        session = cls(context)
+        session = cls()
         session._closing.callback(context.release)
         try:
             client = await aiocoap.Context.create_client_context(transports=_TRANSPORTS)
             session._closing.push_async_callback(client.shutdown)
-            credentials = client.client_credentials
-            credentials.load_from_dict({"*": {"oscore": {"basedir": str(context.folder)}}})
-            # Else it is written when Python collects it: the context may be another's by then.
-            session._closing.callback(credentials["*"]._destroy)
+            client.client_credentials["*"] = context.open()
             session._client = client
         except BaseException:
             await session.close()
@@ -55,21 +61,28 @@ class Session:
         return session
 
     async def close(self) -> None:
-        """Write the context's state, and let another process have it."""
+        """End the client, and give the context back."""
         await self._closing.aclose()
 
     async def request(
-        self, code: Any, path: str, payload: bytes = b"", *, deadline: float
+        self,
+        code: Any,
+        path: str,
+        payload: bytes = b"",
+        *,
+        deadline: float,
+        ask_again_s: float = _ASK_AGAIN_S,
     ) -> aiocoap.Message:
         """Return the response; ask again with the same payload while none comes.
 
-        deadline: in the loop's time. The gateway tells a command that comes twice by its id.
+        deadline: in the loop's time. The gateway tells a command that comes twice by its id; what
+        it could not tell so is asked once, and repeated by CoAP alone: with a long ask_again_s.
 
         Raises:
             NotAuthorisedError: the gateway does not know our key.
             NoAnswerError: there is no answer at the deadline, or it stays too busy.
         """
-        _, response = await self._ask(code, path, payload, deadline)
+        _, response = await self._ask(code, path, payload, deadline, ask_again_s)
         return response
 
     async def observe(
@@ -83,7 +96,7 @@ class Session:
         loop = asyncio.get_running_loop()
         while True:
             request, response = await self._ask(
-                aiocoap.GET, path, b"", loop.time() + timeout_s, is_observing=True
+                aiocoap.GET, path, b"", loop.time() + timeout_s, _ASK_AGAIN_S, is_observing=True
             )
             yield response
             try:
@@ -101,7 +114,13 @@ class Session:
                     request.observation.cancel()
 
     async def _ask(
-        self, code: Any, path: str, payload: bytes, deadline: float, is_observing: bool = False
+        self,
+        code: Any,
+        path: str,
+        payload: bytes,
+        deadline: float,
+        ask_again_s: float,
+        is_observing: bool = False,
     ) -> tuple[Any, aiocoap.Message]:
         """Return the request that was answered, and its response; see request()."""
         loop = asyncio.get_running_loop()
@@ -115,7 +134,7 @@ class Session:
                     message.opt.observe = 0
                 asked = self._client.request(message)
                 pending[asked.response] = asked
-                answered = await _first_answer(pending, min(deadline, loop.time() + _ASK_AGAIN_S))
+                answered = await _first_answer(pending, min(deadline, loop.time() + ask_again_s))
                 if answered is None:
                     continue
                 request, response = answered
