@@ -1,0 +1,310 @@
+"""A board in the VM, driven from CPython: the firmware's own runner and storage on a chip in RAM.
+
+Time is set by the caller. Its links and its controller are lists; what leaves by them is told with
+a mark: how many operations the chip had done by then. Where it differs from a board: a frame is
+acknowledged at the runner's next turn, unless the bus is deaf, and nothing waits for a stream.
+"""
+
+import hashlib
+
+import vfs  # type: ignore[import-not-found]
+
+import firmware.runner
+from firmware.aes import AES
+from firmware.key_partition import KeyPartition
+from firmware.runner import Runner
+from firmware.storage import Storage
+from gateway import cbor
+from gateway.core import Gateway
+from gateway.vehicle.command import Transmission
+from gateway.vehicle.commands import STATE_ACTIVE
+from tests.power.chip import Chip, Partition
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Told = tuple[Any, ...]  # what happened: its kind, the mark, and what belongs to it
+
+MOUNT = "/flash"
+KEY_BLOCKS = 2  # behind those of the file system
+MOST_TURNS = 100
+MOST_DEADLINES = 10_000
+CABLE = "cable"
+
+
+class Clock:
+    """The time, as it was set."""
+
+    def __init__(self) -> None:
+        self.time_ms = 0
+
+    def now_ms(self) -> int:
+        return self.time_ms
+
+
+class Source:
+    """What the runner may take input from at each turn: what is in `inputs`, one a turn."""
+
+    def __init__(self) -> None:
+        self.stream = open("/dev/zero", "rb")  # noqa: SIM115 - always has something to read
+        self.inputs: list[Any] = []
+
+    def handle(self, now_ms: int) -> None:
+        if self.inputs:
+            self.take(self.inputs.pop(0), now_ms)
+
+    def take(self, given: "Any", now_ms: int) -> None:
+        raise NotImplementedError
+
+
+class Link(Source):
+    """The network or the cable."""
+
+    def __init__(self, machine: "Machine", is_cable: bool) -> None:
+        Source.__init__(self)
+        self._machine = machine
+        self._is_cable = is_cable
+
+    def take(self, given: "Any", now_ms: int) -> None:
+        data, peer = given
+        self._machine.gateway.receive_datagram(data, peer, now_ms, self._is_cable)
+
+    def send(self, data: bytes, peer: str = CABLE) -> None:
+        self._machine.tell("datagram", data, peer)
+
+    def log(self, line: str) -> None:
+        self._machine.tell("log", line)
+
+
+class Bus(Source):
+    """A controller: `deaf` while no node acknowledges its frames."""
+
+    def __init__(self, machine: "Machine", index: int) -> None:
+        Source.__init__(self)
+        self._machine = machine
+        self._index = index
+        self.is_deaf = False
+        self.frames: list[Transmission] = []
+        self.waits_until_ms = 0
+
+    def start(self, now_ms: int) -> None:
+        self._machine.gateway.bus_state(self._index, STATE_ACTIVE, now_ms)
+
+    def set_armed(self, is_armed: bool, now_ms: int) -> None:
+        self.frames = []
+        self.waits_until_ms = 0
+
+    def next_timeout(self) -> "int | None":
+        return None
+
+    def handle_timer(self, now_ms: int) -> None:
+        pass
+
+    def take(self, given: "Any", now_ms: int) -> None:
+        arbitration_id, data = given
+        frame = [arbitration_id, memoryview(data), 0, 0]
+        self._machine.gateway.receive_frame(self._index, frame, now_ms)
+
+    def handle(self, now_ms: int) -> None:
+        while self.frames and not self.is_deaf:
+            self._machine.gateway.frame_sent(self._end(self.frames[0]), now_ms)
+        Source.handle(self, now_ms)
+
+    def send(self, transmission: Transmission, now_ms: int) -> None:
+        receipt = transmission.command.receipt
+        frame = (transmission.arbitration_id, transmission.data, receipt.kid, receipt.id)
+        self._machine.tell("frame", *frame)
+        self.frames.append(transmission)
+        self.waits_until_ms = max(self.waits_until_ms, transmission.deadline_ms)
+
+    def cancel(self, transmission: Transmission) -> None:
+        if transmission in self.frames:
+            now_ms = self._machine.clock.time_ms
+            self._machine.gateway.frame_failed(self._end(transmission), now_ms)
+
+    def _end(self, transmission: Transmission) -> Transmission:
+        self.frames.remove(transmission)
+        if not self.frames:
+            self.waits_until_ms = 0
+        return transmission
+
+
+class Machine:
+    """One board. Each call takes the time in ms and returns what happened, as a list of Told.
+
+    Slots hold images of the chip, from which it can be powered on again.
+    """
+
+    gateway: Gateway
+    runner: Runner
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self._told: list[Told] = []
+        self._slots: dict[int, bytearray] = {}
+        self._is_mounted = False
+
+    def make(self, profile: bytes, blocks: int, is_bench: bool) -> None:
+        """Take a chip fresh from the factory, with so many blocks for the file system."""
+        self._profile = cbor.decode(profile)
+        self._blocks = blocks
+        self._is_bench = is_bench
+        self.chip = Chip(blocks + KEY_BLOCKS)
+
+    def power_on(self, now_ms: int, seed: int) -> "list[Told]":
+        """Boot from the chip, whatever ran on it before; seed: what its random bytes are."""
+        self.clock.time_ms = now_ms
+        if self._is_mounted:
+            vfs.umount(MOUNT)
+            self._is_mounted = False
+        self._mount(Partition(self.chip, 0, self._blocks))
+        storage = Storage(MOUNT, KeyPartition(Partition(self.chip, self._blocks, KEY_BLOCKS)))
+        self.gateway = Gateway(
+            self._profile,
+            storage.load(),
+            AES,
+            _random(seed),
+            now_ms,
+            "board",
+            dict,
+            self._is_bench,
+            read_block=storage.read_block,
+        )
+        self._udp = Link(self, False)
+        self._cable = Link(self, True)
+        self._buses = [Bus(self, index) for index in range(len(self._profile["buses"]))]
+        self._sources: list[Source] = [self._udp, self._cable]
+        self._sources.extend(self._buses)
+        self.runner = Runner(
+            self.gateway,
+            self.clock,  # type: ignore[arg-type]
+            storage,
+            self._log,
+            self._reset,
+            self._udp,  # type: ignore[arg-type]
+            self._cable,  # type: ignore[arg-type]
+            self._buses,  # type: ignore[arg-type]
+        )
+        for bus in self._buses:
+            bus.start(now_ms)
+        return self._settle()
+
+    def receive_datagram(
+        self, now_ms: int, data: bytes, peer: str, on_cable: bool
+    ) -> "list[Told]":
+        """Bring a datagram."""
+        self.clock.time_ms = now_ms
+        (self._cable if on_cable else self._udp).inputs.append((data, peer))
+        return self._settle()
+
+    def receive_frame(
+        self, now_ms: int, bus: int, arbitration_id: int, data: bytes
+    ) -> "list[Told]":
+        """Bring a frame."""
+        self.clock.time_ms = now_ms
+        self._buses[bus].inputs.append((arbitration_id, data))
+        return self._settle()
+
+    def press_button(self, now_ms: int, duration_ms: int) -> "list[Told]":
+        """Press the button for so long."""
+        self.clock.time_ms = now_ms
+        self.gateway.press_button(duration_ms, now_ms)
+        return self._settle()
+
+    def set_deaf(self, is_deaf: bool) -> None:
+        """Let no node acknowledge frames, or all of them again."""
+        for bus in self._buses:
+            bus.is_deaf = is_deaf
+
+    def advance(self, end_ms: int) -> "list[Told]":
+        """Let time pass until end_ms."""
+        told: list[Told] = []
+        for _ in range(MOST_DEADLINES):
+            due_ms = self.gateway.next_timeout()
+            if due_ms is None or due_ms > end_ms:
+                self.clock.time_ms = end_ms
+                return told
+            self.clock.time_ms = max(self.clock.time_ms, due_ms)
+            told += self._settle()
+        raise AssertionError("the core's deadlines do not move on")
+
+    def journal(self, since: int) -> "list[tuple[int, bytes | None]]":
+        """Return the chip's operations since a mark."""
+        return self.chip.journal[since:]
+
+    def size(self) -> int:
+        """Return how many bytes the chip has."""
+        return len(self.chip.image)
+
+    def keep(self, slot: int) -> None:
+        """Keep the chip's image in a slot."""
+        self._slots[slot] = bytearray(self.chip.image)
+
+    def patch(self, slot: int, address: int, data: bytes) -> None:
+        """Change some bytes of a slot's image."""
+        self._slots[slot][address : address + len(data)] = data
+
+    def insert(self, slot: int, address: int = 0, data: bytes = b"") -> None:
+        """Put in a chip with a slot's image, some bytes of it changed; its journal is empty."""
+        self.chip = Chip(0)
+        self.chip.image = bytearray(self._slots[slot])
+        self.chip.image[address : address + len(data)] = data
+
+    def tell(self, kind: str, *details: object) -> None:
+        """Take note of what happened."""
+        self._told.append((kind, len(self.chip.journal)) + details)  # noqa: RUF005
+
+    def _mount(self, partition: Partition) -> None:
+        try:
+            vfs.mount(partition, MOUNT)
+        except OSError:
+            self.tell("formatted")
+            vfs.VfsLfs2.mkfs(partition)
+            vfs.mount(partition, MOUNT)
+        self._is_mounted = True
+
+    def _settle(self) -> "list[Told]":
+        """Let the runner take turns until nothing more happens."""
+        for _ in range(MOST_TURNS):
+            told = len(self._told)
+            operations = len(self.chip.journal)
+            self.runner.turn()
+            is_busy = any(source.inputs for source in self._sources)
+            if not is_busy and told == len(self._told) and operations == len(self.chip.journal):
+                self.tell("rest")
+                happened = self._told
+                self._told = []
+                return happened
+        raise AssertionError("the runner does not come to rest")
+
+    def _log(self, line: str) -> None:
+        pass  # the cable has it too
+
+    def _reset(self) -> None:
+        raise AssertionError("the board restarts itself")
+
+
+def _random(seed: int):  # type: ignore[no-untyped-def]
+    """Return a source of random bytes, the same each time for a seed."""
+    drawn = [0]
+
+    def draw(count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            drawn[0] += 1
+            data += hashlib.sha256(b"%d %d" % (seed, drawn[0])).digest()
+        return data[:count]
+
+    return draw
+
+
+class NoCollector:
+    """In the place of gc: this heap is larger than a board's, and to collect it often is slow."""
+
+    def collect(self) -> None:
+        pass
+
+
+firmware.runner.gc = NoCollector()  # type: ignore[assignment,attr-defined]
+machine = Machine()

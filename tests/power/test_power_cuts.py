@@ -1,0 +1,58 @@
+"""A session whose power is cut at every operation of the flash, and defects that this finds."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.power.board import VmBoard
+from tests.power.cuts import Trial
+from tests.power.nonces import NonceReusedError, Nonces
+from tests.power.recovery import BrokenPromiseError
+from tests.power.session import Session
+from tests.vm import VM
+
+# One cut of so many is tried, and one recovery of so many is cut as well; `make power` tries all.
+EVERY = int(os.environ.get("CARPORT_POWER_EVERY", "4"))
+NESTED_EVERY = 40
+
+
+@pytest.fixture
+def machine(vm: VM) -> Iterator[VM]:
+    """A VM of the test's own, which may be broken; skips where there is none."""
+    with VM(heapsize="16m") as own:
+        yield own
+
+
+def trial(vm: VM) -> Trial:
+    """Live through the session, and return what can be cut."""
+    return Trial(vm, Session(VmBoard(vm, Nonces())).play())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_no_power_cut_breaks_a_promise(machine: VM) -> None:
+    tally = trial(machine).run(EVERY, NESTED_EVERY)
+    print(f"\npower cuts, by what they interrupted:\n{tally}")
+    assert tally.cuts.total() > 3000 / EVERY
+
+
+@pytest.mark.parametrize(
+    ("defect", "error", "what"),
+    [
+        (
+            "call_intents_durable_too_early",
+            BrokenPromiseError,
+            "acted, and nothing is known of it",
+        ),
+        ("write_records_in_place", BrokenPromiseError, "is answered"),
+        ("resume_at_the_last_chunk", NonceReusedError, "board seals, its number"),
+        ("know_every_window", NonceReusedError, "board seals, host's number"),
+    ],
+)
+def test_a_planted_defect_is_found(
+    machine: VM, defect: str, error: type[AssertionError], what: str
+) -> None:
+    machine.call("tests.power.plants", defect)
+    with pytest.raises(error, match=what):
+        trial(machine).run()
