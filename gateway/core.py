@@ -6,17 +6,22 @@ The shell hands in bytes and the time, then drains, in this order: `cancels`, `s
 a monotonic clock that starts wherever it likes.
 """
 
+from binascii import hexlify
+
 from gateway.endpoint import Endpoint
 from gateway.resources.arm import ArmResource
 from gateway.resources.commands import CommandResource, answer_of
 from gateway.resources.discovery import DiscoveryResource
-from gateway.resources.keys import KeysResource, PairResource
+from gateway.resources.keys import KeysResource
+from gateway.resources.pair import PairResource
 from gateway.resources.receipts import ReceiptResource
 from gateway.resources.signals import Selection, SignalsResource
 from gateway.resources.system import SystemResource
+from gateway.resources.time import TimeResource
 from gateway.vault.arming import Arming
 from gateway.vault.keys import Keys
 from gateway.vault.records import Records
+from gateway.vault.wall_clock import WallClock
 from gateway.vehicle.command import Transmission
 from gateway.vehicle.commands import FLAG_EXT_ID, STATE_ACTIVE, CommandEngine
 from gateway.vehicle.receipts import Receipts
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
 VERSION = "0.1.0"
 
 FLAG_RTR = 1  # machine.CAN's, as in its documentation
+BOOT_BYTES = 8
 PAIRING_PRESS_MS = 3000
 ARMING_PRESS_MS = 50  # shorter ones are a contact that bounces
 
@@ -89,25 +95,27 @@ class Gateway:
         self._logs: list[str] = []
         self._waiting: list[tuple[Receipt, Request]] = []
         self._records = Records(records, aes, random)
+        self._clock = WallClock(self._records, now_ms)
+        self._keys = Keys(self._records, aes, random, self._clock)  # removes receipts of nobody's
         self._state = VehicleState(profile)
-        receipts = Receipts(self._records, now_ms)
-        self._engine = CommandEngine(profile, self._state, self._records, receipts)
+        self._receipts = Receipts(self._records, now_ms)
+        self._engine = CommandEngine(profile, self._state, self._records, self._receipts)
         self._controllers: dict[int, Callable[[int], dict[str, int]]] = {}
         self._arming = Arming(self._records, is_bench)
         self.is_armed = self._engine.is_armed = self._arming.is_armed
         self._router = None if is_safe_mode else router_of(profile)
         self.is_routing = self._router is not None
-        self._keys = Keys(self._records, aes, random)
         self._endpoint = Endpoint(self._keys, self._records, random)
         resources = self._endpoint.resources
         for part, leaves in leaves_of_resources(profile).items():
             shown = Selection(self._state, leaves, self._state.add_group(leaves))
             resources[part.encode()] = CommandResource(
-                part, shown, self._engine, receipts, self._waiting
+                part, shown, self._engine, self._receipts, self._waiting
             )
         resources[b"signals"] = SignalsResource(self._state)
-        resources[b"receipts"] = ReceiptResource(receipts)
-        resources[b"keys"] = KeysResource(self._keys, name)
+        resources[b"receipts"] = ReceiptResource(self._receipts)
+        resources[b"keys"] = KeysResource(self._keys, name, resources, self._forget)
+        resources[b"time"] = TimeResource(self._clock, random(BOOT_BYTES), now_ms)
         resources[b"arm"] = ArmResource(self._arming, self._disarm)
         resources[b"system"] = SystemResource(self._describe)
         open_resources = self._endpoint.open_resources
@@ -115,6 +123,8 @@ class Gateway:
         open_resources[b"pair"] = PairResource(self._keys, name)
         if self._records.damaged:
             self._logs.append(f"{len(self._records.damaged)} damaged records were left out")
+        if self._keys.are_lost:
+            self._logs.append("all keys are lost: press the button for 3 s, then pair again")
 
     def attach(self, bus: int, describe: "Callable[[int], dict[str, int]]") -> None:
         """Ask a controller what it has counted, with the time, when `/system` is read."""
@@ -137,11 +147,21 @@ class Gateway:
             self._settle(now_ms)
 
     def receive_datagram(
-        self, data: bytes, peer: "Hashable", now_ms: int, on_cable: bool = False
-    ) -> None:
-        """Take a datagram; `peer` comes back with its answers."""
-        self._endpoint.receive(data, peer, now_ms, on_cable)
+        self,
+        data: bytes,
+        peer: "Hashable",
+        now_ms: int,
+        on_cable: bool = False,
+        source: "bytes | str" = b"",
+    ) -> bool:
+        """Take a datagram; tell whether it was read, or dropped because its host is shut out.
+
+        `peer` comes back with its answers; `source` is its host, whatever the port.
+        """
+        if not self._endpoint.receive(data, peer, now_ms, None if on_cable else source):
+            return False
         self._settle(now_ms)
+        return True
 
     def frame_sent(self, transmission: "Transmission | RoutedFrame", now_ms: int) -> None:
         """Take note that the controller saw a frame acknowledged."""
@@ -170,7 +190,7 @@ class Gateway:
         3 s open pairing for 60 s; less arms the gateway if an owner has asked for it.
         """
         if duration_ms >= PAIRING_PRESS_MS:
-            self._keys.open_pairing(now_ms)
+            self._keys.pairing.open(now_ms)
             self._logs.append("pairing is open for 60 s")
         elif duration_ms >= ARMING_PRESS_MS:
             by = self._arming.press(now_ms)
@@ -193,6 +213,10 @@ class Gateway:
         self._endpoint.handle_timer(now_ms)
         if self._router is not None:
             self._router.handle_timer(now_ms)
+        daily_ms = self._clock.next_timeout()
+        if daily_ms is not None and now_ms >= daily_ms:
+            self._clock.store(now_ms)
+            self._keys.store_uses()
 
     @property
     def is_urgent(self) -> bool:
@@ -209,6 +233,9 @@ class Gateway:
             router = self._router.next_timeout()
             if first is None or (router is not None and router < first):
                 first = router
+        daily = self._clock.next_timeout()
+        if first is None or (daily is not None and daily < first):
+            first = daily
         return first
 
     def saves(self) -> "list[Save]":
@@ -259,6 +286,19 @@ class Gateway:
                 self._waiting.remove(pair)
             self._logs.append(f"{receipt.command} {receipt.id} {receipt.state} for {receipt.by}")
             self._engine.finished.pop(0)
+
+    def _forget(self, kid: bytes, now_ms: int) -> int:
+        """End what a revoked key has asked for, and tell it nothing more.
+
+        Returns:
+            The number of the change after which no record of it is left.
+        """
+        for pair in [pair for pair in self._waiting if pair[0].kid == kid]:
+            self._waiting.remove(pair)
+        self._engine.revoke(kid, now_ms)
+        self._endpoint.forget(kid)
+        self._logs.append(f"key {hexlify(kid).decode()} is revoked")
+        return self._receipts.forget(kid)
 
     def _disarm(self, by: str, now_ms: int) -> None:
         """Send nothing from now on, and end the commands under way."""

@@ -4,7 +4,7 @@ from gateway import cbor
 from gateway.coap.numbers import CHANGED, CONTENT, DELETE, DELETED, GET, POST
 from gateway.endpoint import CHALLENGE
 from gateway.request import CBOR_FORMAT
-from gateway.vault.keys import OWNER, VIEWER
+from gateway.vault.principals import OWNER, VIEWER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

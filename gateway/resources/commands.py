@@ -7,6 +7,7 @@ from gateway.coap.numbers import (
     CHANGED,
     CONFLICT,
     CONTENT,
+    FORBIDDEN,
     GATEWAY_TIMEOUT,
     GET,
     POST,
@@ -14,7 +15,7 @@ from gateway.coap.numbers import (
 from gateway.endpoint import CHALLENGE
 from gateway.errors import BusyError, DecodeError
 from gateway.request import CBOR_FORMAT, SENML_FORMAT, diagnostic
-from gateway.vault.keys import DRIVER, VIEWER
+from gateway.vault.principals import DRIVER, VIEWER
 from gateway.vehicle.receipts import CONFIRMED, DIGEST_BYTES, REFUSED, Receipt
 
 TYPE_CHECKING = False
@@ -85,11 +86,18 @@ class CommandResource:
         if command_id <= self._receipts.last_id(key.kid):
             text = f"id {command_id} was used for another command, or long ago; ids count up"
             return diagnostic(CONFLICT, text)
+        limits = key.principal.limits
+        if limits is not None:
+            refusal = limits.refusal(request.now_ms)
+            if refusal:
+                return diagnostic(FORBIDDEN, refusal)
         if not request.is_fresh:
             return CHALLENGE
         receipt = Receipt(
             key.kid, command_id, digest, command, arguments, key.principal.name, request.now_ms
         )
+        if limits is not None:
+            receipt.uses = limits.uses
         self._waiting.append((receipt, request))
         try:
             self._engine.submit(receipt, lifetime_ms, request.now_ms)

@@ -11,7 +11,7 @@ from gateway import cbor
 from gateway.coap.numbers import CONTENT, FETCH, GET
 from gateway.errors import DecodeError
 from gateway.request import MAX_BLOCK_BYTES, SENML_FORMAT
-from gateway.vault.keys import VIEWER
+from gateway.vault.principals import VIEWER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from gateway import cbor
 from gateway.coap.numbers import CONTENT, GET
 from gateway.request import CBOR_FORMAT
-from gateway.vault.keys import OWNER, VIEWER
+from gateway.vault.principals import OWNER, VIEWER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,5 +24,5 @@ class SystemResource:
 
     def handle(self, request: "Request") -> "Answer | None":
         """Return the map."""
-        is_owner = request.known_key.principal.role == OWNER
+        is_owner = request.known_key.principal.rank == OWNER
         return CONTENT, CBOR_FORMAT, cbor.encode(self._describe(request.now_ms, is_owner))

@@ -1,272 +1,320 @@
-"""Keys: who may talk to the gateway, with which OSCORE contexts, in which role.
+"""Keys: who may talk to the gateway, with which OSCORE contexts.
 
-A principal (a person or a program, with a name and a role) owns several contexts: one for each
-process that talks, each with a master secret of its own, so that none is ever copied. A context's
-kid, the host's OSCORE sender id, counts up and is never given out twice, not even after the record
-of the keys was lost: receipts belong to a kid.
+A principal owns several contexts: one for each process that talks, each with a master secret of
+its own, so that none is ever copied. A context's kid, the host's OSCORE sender id, counts up and
+is never given out twice, not even after the record of the keys was lost: receipts belong to a kid.
 
-Master secret: HKDF-SHA-256 over 32 bytes of the host and 32 of the board, so that neither's random
-generator alone decides it.
+Rules:
 
-    pairing      the cable, in plain text, while it is open: unpaired, or 60 s after a 3 s press of
-    the
-                 button. The new owner's context is provisional: it lives in memory, for 60 s, and
-                 becomes durable with the first request that it authenticates.
-    enrolment    a context that is already known asks for one more: durable at once.
+1. A key enters in this order: its sequence record, without which no key is loaded, then the keys.
+   It leaves in the opposite one.
+2. Of 24 contexts the last is for a pairing or a backup: a lost laptop must not be a lost car.
+3. The last owner who has a context cannot be revoked.
 
-Durable form: record "keys" = [next kid, [[name, role], ...], [[kid, principal, secret], ...]], and
-for each context a record "sequence-<kid>", the limit of its sender sequence numbers.
+Durable form: [next kid, [principal, ...], [[kid, principal, secret], ...], [[kid, principal,
+secret, whether an invitation], ...]], the second list the dormant credentials. See
+`gateway.vault.stored_keys`, and `gateway.vault.sequences`.
 """
 
-from binascii import hexlify
-
-from gateway import cbor
-from gateway.const import const
 from gateway.oscore.context import Context
-from gateway.oscore.hkdf import expand, extract
 from gateway.oscore.replay_window import ReplayWindow
 from gateway.oscore.sender_sequence import SenderSequence
+from gateway.vault import stored_keys
+from gateway.vault.key import BOARD_ID, RANDOM_BYTES, Key, kid_of, master_secret
+from gateway.vault.pairing import Pairing
+from gateway.vault.principals import MAX_NAME_BYTES, OWNER, Principal, principal_of
+from gateway.vault.sequences import Sequences
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable
+    from typing import Any
 
     from gateway.oscore.ccm import BlockCipherFactory
+    from gateway.vault.dormant import Credential
     from gateway.vault.records import Records
+    from gateway.vault.wall_clock import WallClock
 
-VIEWER = 1
-DRIVER = 2
-OWNER = 3
-ROLES = {"viewer": VIEWER, "driver": DRIVER, "owner": OWNER}
-
-RANDOM_BYTES = 32
 MAX_CONTEXTS = 24
 MAX_CONTEXTS_EACH = 8
-MAX_NAME_BYTES = 32
-BOARD_ID = b"\x00"
-
-_SECRET_BYTES = const(16)
-_ECHO_BYTES = const(8)
-_ECHO_FRESH_MS = const(5000)
-_ECHO_SHARED_MS = const(2000)
-_PAIRING_OPEN_MS = const(60000)
-_PROVISIONAL_MS = const(60000)
-
-
-class Principal:
-    """Who asks: a name for receipts and logs, and what they may do."""
-
-    __slots__ = ("name", "role")
-
-    def __init__(self, name: str, role: int) -> None:
-        self.name = name
-        self.role = role
-
-    def may(self, segment: bytes, code: int, least_role: int, now_ms: int) -> bool:
-        """Tell whether this principal may use a method of a resource now."""
-        return self.role >= least_role
-
-    def why_not(self, now_ms: int) -> str:
-        """Return the sentence for whoever may not."""
-        return "this key may not do that"
-
-
-class Key:
-    """One OSCORE context of a principal, and the Echo value it was last challenged with.
-
-    Attributes:
-        kid: the host's sender id.
-        oscore: the security context, derived at its first use.
-        is_verified: a request was verified with it since boot. One that was not may be derived
-            again at any time, so of those only the newest is kept: whoever names keys at random
-            does not fill the heap.
-        source: where its host has proven to be, by an Echo value that was sent there.
-        challenged: the numbers that were challenged while the replay window is unknown.
-        due_ms, wait_ms: how many requests it may make yet (gateway/limits.py).
-    """
-
-    is_verified = False
-    source: "Hashable" = None
-    challenged: "ReplayWindow | None" = None
-    due_ms = 0
-    wait_ms = 0
-
-    def __init__(self, kid: bytes, principal: Principal, secret: bytes, is_new: bool) -> None:
-        self.kid = kid
-        self.principal = principal
-        self.secret = secret
-        self.is_new = is_new
-        self.oscore: Context | None = None
-        self._echo = b""
-        self._echo_ms = 0
-
-    def __repr__(self) -> str:
-        kid = hexlify(self.kid).decode()
-        return f"Key(kid={kid}, principal={self.principal.name}, secret=[redacted])"
-
-    def challenge(self, random: "Callable[[int], bytes]", now_ms: int) -> bytes:
-        """Return the Echo value to challenge with: the last one while it is very young.
-
-        Two requests that are challenged at the same moment can so both be answered.
-        """
-        if not self._echo or now_ms - self._echo_ms > _ECHO_SHARED_MS:
-            self._echo = random(_ECHO_BYTES)
-            self._echo_ms = now_ms
-        return self._echo
-
-    def is_fresh(self, echo: "bytes | None", now_ms: int) -> bool:
-        """Tell whether a verified request that carries `echo` was made within the last 5 s."""
-        return (
-            echo is not None
-            and echo == self._echo
-            and echo != b""
-            and now_ms - self._echo_ms <= _ECHO_FRESH_MS
-        )
+MAX_CREDENTIALS = 8
 
 
 class Keys:
-    """Every key, the pairing, and their durable form."""
+    """Every principal with its keys, the pairing, and their durable form.
+
+    are_lost: at boot there were none, though there had been.
+    """
 
     def __init__(
-        self, records: "Records", aes: "BlockCipherFactory", random: "Callable[[int], bytes]"
+        self,
+        records: "Records",
+        aes: "BlockCipherFactory",
+        random: "Callable[[int], bytes]",
+        clock: "WallClock",
     ) -> None:
         self._records = records
         self._aes = aes
         self._random = random
-        self._next_kid = 1
+        self._clock = clock
+        self._sequences = Sequences(records)
+        self.reserve = self._sequences.reserve
+        self.saved = self._sequences.saved
         self._by_kid: dict[bytes, Key] = {}
-        self._provisional: Key | None = None
-        self._provisional_until_ms = 0
-        self._open_until_ms = 0
-        self._reservations: list[tuple[int, Key, int]] = []
+        self._credentials: list[Credential] = []
         self._derived: Key | None = None
-        for name in records.names("sequence-"):
-            self._next_kid = max(self._next_kid, int(name[len("sequence-") :], 16) + 1)
-        stored = records.get("keys")
+        self.principals: list[Principal] = []
+        self._next_kid = stored_keys.highest_kid(records) + 1
+        stored = stored_keys.load(records)
+        self.are_lost = stored is None and stored_keys.was_paired(records)
+        self.pairing = Pairing(stored is None and not self.are_lost)
         if stored is not None:
             self._load(stored)
 
-    def is_pairing_open(self, now_ms: int) -> bool:
-        """Tell whether the cable may make a new owner now."""
-        return not self._by_kid or now_ms < self._open_until_ms
-
-    def open_pairing(self, now_ms: int) -> None:
-        """Open pairing for 60 s."""
-        self._open_until_ms = now_ms + _PAIRING_OPEN_MS
-
     def find(self, kid: bytes, kid_context: "bytes | None", now_ms: int) -> "Key | None":
-        """Return the key with this kid, its context ready to use."""
+        """Return the key with this kid, its context ready to use; `kid_context` if dormant."""
         if kid_context is not None:
+            for credential in self._credentials:
+                if credential.kid == kid:
+                    return credential.key(self._aes, kid_context)
             return None
         key = self._by_kid.get(kid)
         if key is None:
-            key = self._provisional
-            if key is None or key.kid != kid or now_ms >= self._provisional_until_ms:
+            key = self.pairing.find(kid, now_ms)
+            if key is None:
                 return None
         if key.oscore is None:
             self._derive(key)
         return key
 
-    def pair(self, name: str, host_random: bytes, now_ms: int) -> "tuple[Key, bytes]":
-        """Return a provisional key for a new owner, and the board's 32 random bytes."""
+    def peek(self, kid: bytes) -> "Key | None":
+        """Return the key with this kid, without making its context ready."""
+        return self._by_kid.get(kid)
+
+    def pair(self, name: str, host_random: bytes, now_ms: int) -> "tuple[Key, bytes] | None":
+        """Return a provisional key for a new owner, and the board's 32 random bytes.
+
+        Whoever has that name already keeps it; the new one gets a number behind it. None when
+        there are as many keys as the gateway keeps.
+        """
+        if len(self._by_kid) >= MAX_CONTEXTS:
+            return None
         board_random = self._random(RANDOM_BYTES)
         secret = master_secret(host_random, board_random, b"carport pair")
-        self._provisional = Key(self._take_kid(), Principal(name, OWNER), secret, True)
-        self._provisional_until_ms = now_ms + _PROVISIONAL_MS
-        return self._provisional, board_random
+        owner = Principal(self._free_name(name), "owner")
+        key = Key(self.pairing.kid or self._take_kid(), owner, secret, True)
+        self.pairing.offer(key, now_ms)
+        return key, board_random
 
     def confirm(self, key: Key, now_ms: int) -> int:
-        """Make a provisional key durable, once a request has proved that the host has it too.
+        """Take note that a request has proved that the host has its key: make it durable.
 
         Returns:
             The number of the change that this waits for, 0 if the key was durable.
         """
-        if key is not self._provisional:
+        principal = key.principal
+        principal.used_ms = now_ms
+        if not self.pairing.confirm(key):
             return 0
-        self._provisional = None
-        self._open_until_ms = 0
+        principal.name = self._free_name(principal.name)
         return self._add(key)
 
-    def enrol(self, principal: Principal, host_random: bytes) -> "tuple[Key, bytes, int] | None":
+    def enrol(
+        self, principal: Principal, host_random: bytes, with_last: bool = False
+    ) -> "tuple[Key, bytes, int] | None":
         """Return a further key of a principal, the board's random bytes and the change's number.
 
         None when there are as many keys as the gateway keeps, or as many as one principal may
-        have; an owner may have all.
+        have; an owner may have all but the last, which takes `with_last`.
         """
         own = [key for key in self._by_kid.values() if key.principal is principal]
-        is_full = principal.role < OWNER and len(own) >= MAX_CONTEXTS_EACH
-        if is_full or len(self._by_kid) >= MAX_CONTEXTS:
+        is_full = principal.rank < OWNER and len(own) >= MAX_CONTEXTS_EACH
+        if is_full or len(self._by_kid) >= MAX_CONTEXTS - (not with_last):
             return None
-        board_random = self._random(RANDOM_BYTES)
-        secret = master_secret(host_random, board_random, b"carport enrol")
+        secret, board_random = self._agree(host_random)
         key = Key(self._take_kid(), principal, secret, True)
         return key, board_random, self._add(key)
 
-    def reserve(self, key: Key) -> int:
-        """Ask for more sender sequence numbers if few are left.
+    def make_dormant(
+        self, principal: Principal, host_random: bytes, is_invitation: bool
+    ) -> "tuple[Credential, bytes, int] | None":
+        """Return a dormant credential of a principal, the random bytes and the change's number.
+
+        None when there are as many as the gateway keeps.
+        """
+        from gateway.vault.dormant import Credential
+
+        if len(self._credentials) >= MAX_CREDENTIALS:
+            return None
+        secret, board_random = self._agree(host_random)
+        credential = Credential(self._take_kid(), principal, secret, is_invitation, 0)
+        self._sequences.begin(credential.kid)
+        self._credentials.append(credential)
+        return credential, board_random, self._enter(principal)
+
+    def wake(
+        self, credential: "Credential", host_random: bytes
+    ) -> "tuple[Key, bytes, int] | None":
+        """Return what `enrol` does, with a credential; an invitation is spent by that."""
+        if credential.is_invitation:
+            self._credentials.remove(credential)
+        enrolled = self.enrol(credential.principal, host_random, not credential.is_invitation)
+        if not credential.is_invitation:
+            return enrolled
+        if enrolled is None:
+            self._credentials.append(credential)
+            return None
+        return enrolled[0], enrolled[1], self._sequences.end(credential.kid)
+
+    def principal(self, name: str) -> "Principal | None":
+        """Return the principal of this name."""
+        for principal in self.principals:
+            if principal.name == name:
+                return principal
+        return None
+
+    def new_principal(self, described: "dict[str, Any]") -> Principal:
+        """Return a new principal, known once it has its first key or credential."""
+        return principal_of(described, self._clock, self.store)
+
+    def describe(self, principal: Principal, asker: Principal) -> "dict[str, Any]":
+        """Return what `carport.cddl` calls principal, as `asker` is told."""
+        described = principal.describe(self._clock)
+        described["kids"] = kids = self.kids(principal)
+        described["contexts"] = len(kids)
+        credentials = self.credentials(principal)
+        invitations = len([one for one in credentials if one.is_invitation])
+        if invitations:
+            described["invitations"] = invitations
+        if len(credentials) > invitations:
+            described["backups"] = len(credentials) - invitations
+        if principal is asker:
+            described["you"] = True
+        return described
+
+    def kids(self, principal: Principal) -> "list[bytes]":
+        """Return the kids of a principal's contexts, in the order in which they were made."""
+        return [key.kid for key in self._keys() if key.principal is principal]
+
+    def credentials(self, principal: Principal) -> "list[Credential]":
+        """Return a principal's dormant credentials."""
+        return [one for one in self._credentials if one.principal is principal]
+
+    def is_last_owner(self, principal: Principal) -> bool:
+        """Tell whether nobody else is an owner who has a context."""
+        for key in self._by_kid.values():
+            if key.principal.rank == OWNER and key.principal is not principal:
+                return False
+        return principal.rank == OWNER
+
+    def revoke(self, kids: "list[bytes]", credentials: "list[Credential]") -> int:
+        """Forget these keys and credentials, and the principals who have none left.
 
         Returns:
-            The number of the change that brings them, 0 if enough are left.
+            The number of the change that makes it durable.
         """
-        assert key.oscore is not None
-        limit = key.oscore.sender_sequence.reservation
-        if limit is None:
-            return 0
-        for number, reserving, _ in self._reservations:
-            if reserving is key:
-                return number
-        number = self._records.put(_sequence_name(key.kid), cbor.encode(limit))
-        self._reservations.append((number, key, limit))
+        gone = kids + [credential.kid for credential in credentials]
+        for kid in kids:
+            self._by_kid.pop(kid)
+        self._credentials = [one for one in self._credentials if one not in credentials]
+        having = [key.principal for key in self._by_kid.values()]
+        having += [credential.principal for credential in self._credentials]
+        self.principals = [one for one in self.principals if one in having]
+        number = self.store()
+        for kid in gone:
+            number = self._sequences.end(kid)
         return number
 
-    def saved(self) -> None:
-        """Hand out the numbers whose reservation has become durable."""
-        acknowledged = self._records.acknowledged
-        while self._reservations and self._reservations[0][0] <= acknowledged:
-            _, key, limit = self._reservations.pop(0)
-            assert key.oscore is not None
-            key.oscore.sender_sequence.reserved(limit)
+    def store(self) -> int:
+        """Make all this durable, with when each was last used; return the change's number."""
+        people = []
+        for principal in self.principals:
+            principal.note_use(self._clock)
+            people.append(principal.describe(self._clock))
+        index = self.principals.index
+        contexts = [[key.kid, index(key.principal), key.secret] for key in self._keys()]
+        dormant = [
+            [one.kid, index(one.principal), one.secret, one.is_invitation]
+            for one in self._credentials
+        ]
+        fields = [self._next_kid, people, contexts, dormant]
+        return stored_keys.store(self._records, fields)
+
+    def store_uses(self) -> None:
+        """Make durable when each was last used, if anybody was."""
+        for principal in self.principals:
+            if principal.used_ms is not None:
+                self.store()
+                return
+
+    def _keys(self) -> "list[Key]":
+        """Return the keys in the order in which they were made."""
+        return [self._by_kid[kid] for kid in sorted(self._by_kid, key=_number_of)]
+
+    def _agree(self, host_random: bytes) -> "tuple[bytes, bytes]":
+        """Return a new master secret, and the board's part in it."""
+        board_random = self._random(RANDOM_BYTES)
+        return master_secret(host_random, board_random, b"carport enrol"), board_random
+
+    def _free_name(self, name: str) -> str:
+        """Return a name that nobody has: this one, or with a number behind it."""
+        free = name
+        number = 1
+        while self.principal(free) is not None:
+            number += 1
+            behind = f" {number}"
+            while len((name + behind).encode()) > MAX_NAME_BYTES:
+                name = name[:-1]
+            free = name + behind
+        return free
 
     def _take_kid(self) -> bytes:
-        kid = self._next_kid
+        kid = kid_of(self._next_kid)
         self._next_kid += 1
-        return kid.to_bytes(1 if kid < 0x100 else 2, "big")
+        return kid
 
     def _add(self, key: Key) -> int:
-        """Keep a key; its sequence record comes first, for without it no key is loaded."""
-        self._records.put(_sequence_name(key.kid), cbor.encode(0))
+        self._sequences.begin(key.kid)
         self._by_kid[key.kid] = key
-        return self._store()
+        return self._enter(key.principal)
 
-    def _store(self) -> int:
-        principals: list[Principal] = []
-        contexts = []
-        for kid in sorted(self._by_kid):
-            key = self._by_kid[kid]
-            if key.principal not in principals:
-                principals.append(key.principal)
-            contexts.append([kid, principals.index(key.principal), key.secret])
-        people = [[principal.name, principal.role] for principal in principals]
-        return self._records.put("keys", cbor.encode([self._next_kid, people, contexts]))
+    def _enter(self, principal: Principal) -> int:
+        """Keep a principal who may be new, and has a new key or credential."""
+        if principal not in self.principals:
+            self.principals.append(principal)
+        return self.store()
 
-    def _load(self, stored: bytes) -> None:
-        next_kid, people, contexts = cbor.decode(stored)
+    def _load(self, stored: "list[Any]") -> None:
+        next_kid, people, contexts, dormant = stored
         self._next_kid = max(self._next_kid, next_kid)
-        principals = [Principal(name, role) for name, role in people]
+        self.principals = [self.new_principal(described) for described in people]
+        kids = []
         for kid, index, secret in contexts:
-            if self._records.get(_sequence_name(kid)) is not None:  # else a nonce could come twice
-                self._by_kid[kid] = Key(kid, principals[index], secret, False)
+            if self._sequences.limit(kid) is not None:  # else a nonce could come twice
+                self._by_kid[kid] = Key(kid, self.principals[index], secret, False)
+                kids.append(kid)
+        for kid, index, secret, is_invitation in dormant:
+            limit = self._sequences.limit(kid)
+            if limit is not None:
+                from gateway.vault.dormant import Credential
+
+                principal = self.principals[index]
+                credential = Credential(kid, principal, secret, is_invitation, limit)
+                self._credentials.append(credential)
+                kids.append(kid)
+        stored_keys.remove_orphans(self._records, kids)
 
     def _derive(self, key: Key) -> None:
-        """Make the key's context: a new key's replay window is known, a loaded one's is not."""
+        """Make the key's context: a new key's replay window is known, a loaded one's is not.
+
+        One with which nothing was verified may be derived again at any time, so only the newest of
+        those is kept: whoever names keys at random does not fill the heap.
+        """
         idle = self._derived
         if idle is not None and not idle.is_verified:
             idle.oscore = None
         self._derived = key
-        limit = 0
-        stored = None if key.is_new else self._records.get(_sequence_name(key.kid))
-        if stored is not None:
-            limit = cbor.decode(stored)
+        limit = 0 if key.is_new else self._sequences.limit(key.kid)
         key.oscore = Context(
             self._aes,
             key.secret,
@@ -274,15 +322,10 @@ class Keys:
             BOARD_ID,
             key.kid,
             None,
-            SenderSequence(limit),
+            SenderSequence(limit or 0),
             ReplayWindow(key.is_new),
         )
 
 
-def master_secret(host_random: bytes, board_random: bytes, info: bytes) -> bytes:
-    """Return the master secret of a new context."""
-    return expand(extract(b"", host_random + board_random), info, _SECRET_BYTES)
-
-
-def _sequence_name(kid: bytes) -> str:
-    return "sequence-" + hexlify(kid).decode()
+def _number_of(kid: bytes) -> int:
+    return int.from_bytes(kid, "big")

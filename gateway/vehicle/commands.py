@@ -180,6 +180,18 @@ class CommandEngine:
                 outcome = receipts.INDETERMINATE
             self._finish(command, outcome, now_ms, "the gateway was disarmed")
 
+    def revoke(self, kid: bytes, now_ms: int) -> None:
+        """Refuse what a revoked key has asked for, unless a controller has its frame already.
+
+        That runs on to its outcome.
+        """
+        for command in self._under_way():
+            if command.receipt.kid != kid or command.is_over:
+                continue
+            frame = command.outstanding
+            if command.sent_ms < 0 and (frame is None or frame in self.frames):
+                self._refuse(command, "key revoked", now_ms)
+
     def handle_timer(self, now_ms: int) -> None:
         """Do what is due."""
         for name in list(self._limits):

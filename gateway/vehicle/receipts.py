@@ -23,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from gateway.vault.principals import Uses
     from gateway.vault.records import Records
 
 ACCEPTED = "accepted"
@@ -48,9 +49,12 @@ class Receipt:
         kid: the context it came from; b"" for the gateway's own.
         evidence: frames of the car, or notes, as `carport.cddl` has them.
         change: the number of the record change that must be durable before anybody is told.
-        has_intent: whether the intent was stored.
+        has_intent: whether the intent was stored, and still is.
+        uses: of whoever may give a number of commands only, until this one is counted for good.
         payload: what `encode` returned once the last state was reached.
     """
+
+    uses: "Uses | None" = None
 
     def __init__(
         self,
@@ -155,15 +159,25 @@ class Receipts:
         if receipt.kid:
             self._last_ids[receipt.kid] = receipt.id
         self._under_way.append(receipt)
+        if receipt.uses is not None:
+            receipt.uses.reserve()
 
     def store_intent(self, receipt: Receipt) -> None:
-        """Make it durable that the command is about to be sent."""
+        """Make it durable that the command is about to be sent, and counts as a use."""
+        if receipt.uses is not None:
+            receipt.uses.spend()
         if receipt.kid:
             receipt.change = self._store_intents(receipt)
         receipt.has_intent = True
 
     def finish(self, receipt: Receipt) -> None:
         """Keep what became of a command that has reached its last state."""
+        if receipt.uses is not None:
+            if not receipt.has_intent:
+                receipt.uses.release()
+            elif receipt.state == REFUSED:
+                receipt.uses.give_back()
+            receipt.uses = None
         if receipt.kid:
             receipt.payload = receipt.encode()
             entry = (receipt.kid, receipt.id, receipt.digest, receipt.state, receipt.payload)
@@ -172,6 +186,23 @@ class Receipts:
             else:
                 self._recent = self._recent[1 - _KEPT_IN_MEMORY :] + [entry]
         self._under_way.remove(receipt)
+
+    def forget(self, kid: bytes) -> int:
+        """Remove all that is durable of a context that is gone; return the last change's number.
+
+        What became of its last commands is kept in memory, and so is what becomes of those that
+        are under way.
+        """
+        self._last_ids.pop(kid, None)
+        for receipt in self._under_way:
+            if receipt.kid == kid:
+                receipt.has_intent = False
+                receipt.uses = None
+        number = 0
+        for kind in ("intents", "receipts"):
+            if self._records.get(_name(kind, kid)) is not None:
+                number = self._records.delete(_name(kind, kid))
+        return number
 
     def _durable(self, kid: bytes) -> "list[list[Any]]":
         stored = self._records.get(_name("receipts", kid))

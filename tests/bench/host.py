@@ -8,7 +8,7 @@ from gateway.oscore.client import protect_request, unprotect_response
 from gateway.oscore.context import Context
 from gateway.oscore.replay_window import ReplayWindow
 from gateway.oscore.sender_sequence import SenderSequence
-from gateway.vault.keys import RANDOM_BYTES, master_secret
+from gateway.vault.key import RANDOM_BYTES, master_secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

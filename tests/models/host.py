@@ -28,7 +28,7 @@ from gateway.oscore.client import SentRequest, protect_request, unprotect_respon
 from gateway.oscore.context import Context
 from gateway.oscore.replay_window import ReplayWindow
 from gateway.oscore.sender_sequence import SenderSequence
-from gateway.vault.keys import master_secret
+from gateway.vault.key import master_secret
 from tests.aes import AES
 from tests.models import payloads
 from tests.models.shell import Shell

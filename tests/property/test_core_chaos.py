@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from gateway.endpoint import Endpoint
 from gateway.oscore.replay_window import ReplayWindow
 from gateway.oscore.sender_sequence import SenderSequence
-from gateway.vault.keys import Key, Keys
+from gateway.vault.key import Key
+from gateway.vault.keys import Keys
 from gateway.vault.records import Records
+from gateway.vault.sequences import Sequences
 from gateway.vehicle.command import Transmission
 from gateway.vehicle.commands import CommandEngine
 from gateway.vehicle.receipts import Receipt, Receipts
@@ -64,15 +66,15 @@ def a_sequence_resumes_below_its_limit(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_sequence_is_used_before_it_is_durable(patch: pytest.MonkeyPatch) -> None:
-    def reserve(keys: Keys, key: Key) -> int:
-        number = original(keys, key)
+    def reserve(sequences: Sequences, key: Key) -> int:
+        number = original(sequences, key)
         if number and key.oscore is not None:
             limit = key.oscore.sender_sequence.reservation
             key.oscore.sender_sequence.reserved(limit or 0)
         return number
 
-    original = Keys.reserve
-    patch.setattr(Keys, "reserve", reserve)
+    original = Sequences.reserve
+    patch.setattr(Sequences, "reserve", reserve)
 
 
 def replays_are_not_detected(patch: pytest.MonkeyPatch) -> None:

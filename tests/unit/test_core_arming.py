@@ -157,15 +157,15 @@ def test_one_question_arms_once(shell: Shell, owner: Host) -> None:
 
 
 def test_only_an_owner_arms_and_disarms(shell: Shell, owner: Host) -> None:
-    for role in ("driver", "viewer"):
-        other = owner.enrol(name=role, role=role)
+    others = [owner.enrol(name=role, role=role) for role in ("driver", "viewer")]
+    for other in others:
         assert other.request(GET, ["arm"]).value == {"armed": False}
         assert other.request(POST, ["arm"]).code == FORBIDDEN
         press(shell)
         assert not shell.gateway.is_armed
     arm(shell, owner)
-    for role in ("driver", "viewer"):
-        assert owner.enrol(name=role, role=role).request(DELETE, ["arm"]).code == FORBIDDEN
+    for other in others:
+        assert other.request(DELETE, ["arm"]).code == FORBIDDEN
     assert shell.gateway.is_armed
     assert owner.request(PUT, ["arm"]).code == METHOD_NOT_ALLOWED
 
