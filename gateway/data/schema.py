@@ -117,9 +117,7 @@ class Columns:
         values = self._state.values(leaf)
         if values is not None:
             if asked is not None:
-                raise DecodeError(
-                    f"{self._state.paths[leaf]} has no precision: it is no number"
-                )
+                raise DecodeError(f"{self._state.paths[leaf]} has no precision: it is no number")
             self._values[column] = values
             return 0
         own = self._state.resolution(leaf)

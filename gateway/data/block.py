@@ -1,0 +1,158 @@
+"""A block: rows under one header, sealed as COSE_Encrypt0 (RFC 9052) for whoever holds the chain's
+key.
+
+    D0 83 | header, as a byte string | A0 | ciphertext, as a byte string
+    |<-------- up to 256 bytes ------------>|<- rows (up to 3,576) | tag (8) ->|
+
+The buffer is made once, and holds the open block's rows as plaintext. To be stored they are
+encrypted where they are, under a nonce that was never used, and decrypted again: a block is
+stored several times while it grows. The header is written against its rows from the right.
+
+    nonce = 8 random bytes of this boot | a counter (5)
+
+Rows are a CBOR sequence (RFC 8742) of what `carport.cddl` calls row. Each value is the difference
+to the last known one of its column in this block; columns missing at a row's end are as they were.
+"""
+
+from gateway import cbor
+from gateway.const import const
+from gateway.oscore import ccm_in_place
+from gateway.oscore.ccm import NONCE_BYTES, TAG_BYTES, encode_associated_data
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gateway.oscore.ccm import BlockCipher
+
+MESSAGE_BYTES = const(3840)  # with what a record has around it, it fits one flash block of 4 KiB
+BOOT_BYTES = const(8)
+
+_ROWS_AT = const(256)
+_ROW_BYTES = const(16)  # of a row, beside its values
+_VALUE_BYTES = const(9)
+_ALGORITHM = const(10)  # AES-CCM-16-64-128
+
+# The labels of COSE's header that Carport uses (RFC 9052 section 3.1); the others are texts.
+ALG = 1
+KID = 4
+IV = 5
+
+
+class OpenBlock:
+    """The block that rows are added to."""
+
+    def __init__(self, boot: bytes) -> None:
+        self._boot = boot
+        self._sealed = 0
+        self._buffer = bytearray(MESSAGE_BYTES)
+        self._end = _ROWS_AT
+        self._longest_row = 0
+        self._last: list[list[int]] = []  # of each group, the last known value of each column
+        self._was_known: list[list[bool]] = []
+        self._has_row: list[bool] = []
+        self.start_ms = 0
+        self.end_ms = 0
+        self.is_changed = False
+
+    @property
+    def rows_bytes(self) -> int:
+        """How many bytes of rows there are."""
+        return self._end - _ROWS_AT
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another row might not fit."""
+        return self._end + self._longest_row + TAG_BYTES > MESSAGE_BYTES
+
+    def begin(self, columns: "list[int]") -> None:
+        """Empty it; columns: how many each group has."""
+        self._end = _ROWS_AT
+        self._longest_row = _ROW_BYTES + _VALUE_BYTES * max(columns)
+        self._last = [[0] * count for count in columns]
+        self._was_known = [[False] * count for count in columns]
+        self._has_row = [False] * len(columns)
+        self.is_changed = False
+
+    def append(self, group: int, row: "list[int | None]", at_ms: int) -> None:
+        """Add a row; at_ms: when it was sampled, since this boot."""
+        if self._end == _ROWS_AT:
+            self.start_ms = self.end_ms = at_ms
+        last = self._last[group]
+        was_known = self._was_known[group]
+        deltas: list[int | None] = []
+        changed = 0
+        for column in range(len(row)):
+            value = row[column]
+            if value is None:
+                deltas.append(None)
+                if was_known[column]:
+                    was_known[column] = False
+                    changed = column + 1
+            else:
+                delta = value - last[column]
+                deltas.append(delta)
+                if delta or not was_known[column]:
+                    last[column] = value
+                    was_known[column] = True
+                    changed = column + 1
+        if not self._has_row[group]:
+            self._has_row[group] = True
+            changed = len(row)
+        encoded = cbor.encode([group, at_ms - self.end_ms] + deltas[:changed])
+        self._buffer[self._end : self._end + len(encoded)] = encoded
+        self._end += len(encoded)
+        self.end_ms = at_ms
+        self.is_changed = True
+
+    def seal(
+        self, cipher: "BlockCipher", kid: bytes, header: "dict[Any, Any]"
+    ) -> "tuple[bytes, memoryview, bytes]":
+        """Seal all rows under a header; return its nonce, the block and its tag.
+
+        The block is a view into the buffer: `unseal` before anything is added.
+        """
+        self._sealed += 1
+        nonce = self._boot + self._sealed.to_bytes(NONCE_BYTES - BOOT_BYTES, "big")
+        header[ALG] = _ALGORITHM
+        header[KID] = kid
+        header[IV] = nonce
+        protected = cbor.encode(header)
+        prefix = bytearray(b"\xd0\x83")
+        cbor.append_item(prefix, protected)
+        prefix.append(0xA0)
+        cbor.append_head(prefix, cbor.BYTES, self._end - _ROWS_AT + TAG_BYTES)
+        start = _ROWS_AT - len(prefix)
+        self._buffer[start:_ROWS_AT] = prefix
+        ccm_in_place.seal(
+            cipher, nonce, associated_data(protected), self._buffer, _ROWS_AT, self._end
+        )
+        end = self._end + TAG_BYTES
+        tag = bytes(self._buffer[self._end : end])
+        self.is_changed = False
+        return nonce, memoryview(self._buffer)[start:end], tag
+
+    def unseal(self, cipher: "BlockCipher", nonce: bytes) -> None:
+        """Make the rows plaintext again."""
+        ccm_in_place.crypt(cipher, nonce, self._buffer, _ROWS_AT, self._end)
+
+
+def associated_data(protected: bytes) -> bytes:
+    """Return COSE's Enc_structure for a block with this protected header, ready for AES-CCM."""
+    return encode_associated_data(cbor.encode(["Encrypt0", protected, b""]))
+
+
+def header_of(block: "bytes | bytearray | memoryview") -> "dict[Any, Any]":
+    """Return the header of a sealed block, which anybody may read.
+
+    Raises:
+        DecodeError: it is no block.
+    """
+    reader = cbor.Reader(bytes(block[2:_ROWS_AT]))
+    header: dict[Any, Any] = cbor.decode(reader.item(0))
+    return header
+
+
+def tag_of(block: "bytes | bytearray | memoryview") -> bytes:
+    """Return the tag of a sealed block: its last bytes."""
+    return bytes(block[-TAG_BYTES:])

@@ -1,0 +1,205 @@
+"""The keeper of the car's data: consent decides, the recorder records, the archive stores.
+
+It is made at boot if anything was ever consented to, else when somebody first asks; so a board
+that records nothing loads nothing of this.
+"""
+
+from gateway.const import const
+from gateway.data.archive import Archive
+from gateway.data.block import KID
+from gateway.data.chain import ID_BYTES, Chain
+from gateway.data.consent import Consents
+from gateway.data.exports import Exports
+from gateway.data.holders import Holders
+from gateway.data.recorder import Group, Recorder
+from gateway.data.schema import Columns
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.data.ledger import Ledger
+    from gateway.oscore.ccm import BlockCipherFactory
+    from gateway.vault.records import Records
+    from gateway.vault.settings import Settings
+    from gateway.vault.wall_clock import WallClock
+    from gateway.vehicle.state import VehicleState
+
+_EXPIRY_MS = const(3_600_000)
+_LATER_MS = const(1000)
+_LONGEST_WAIT_MS = const(86_400_000)
+
+
+class Keeper:
+    """All of the car's data; `groups` are the compiled profile's."""
+
+    def __init__(
+        self,
+        groups: "dict[str, bytes]",
+        profile: str,
+        state: "VehicleState",
+        records: "Records",
+        read_block: "Callable[[str], bytes | None]",
+        aes: "BlockCipherFactory",
+        random: "Callable[[int], bytes]",
+        clock: "WallClock",
+        settings: "Settings",
+        ledger: "Ledger",
+        boot: bytes,
+        started_ms: int,
+        now_ms: int,
+    ) -> None:
+        self.groups = groups
+        self.clock = clock
+        self.settings = settings
+        self.ledger = ledger
+        self.consents = Consents(records)
+        self.chain = Chain(records, random)
+        self.holders = Holders(records)
+        self.exports = Exports(ledger)
+        self.archive = Archive(records, read_block)
+        self.started_ms = started_ms
+        self._state = state
+        self._ends_ms: int | None = None
+        self._expiry_ms = now_ms + _LATER_MS
+        self.recorder = Recorder(
+            records,
+            self.archive,
+            self.chain,
+            aes,
+            clock,
+            boot,
+            started_ms,
+            profile,
+        )
+        self.restart(now_ms)
+
+    def group_of(self, segment: bytes) -> "str | None":
+        """Return the group of this car with this name, None if there is none."""
+        for group in self.groups:
+            if group.encode() == segment:
+                return group
+        return None
+
+    def missing(self, now_ms: int) -> str:
+        """Return what must be done before anything can be recorded; "" if nothing."""
+        if self.clock.unix_s(now_ms) is None:
+            return "the gateway does not know the time: POST /time first"
+        if self.settings.region is None:
+            return "the gateway has no region: PUT /settings first"
+        if not self.chain.exists:
+            return "nobody has a key for the records: POST /records/key first"
+        return ""
+
+    def columns(self, group: str, precision: "dict[str, list[int]]") -> Columns:
+        """Return the columns of a group of this car.
+
+        Raises:
+            DecodeError: a step that a path of the group cannot have.
+        """
+        return Columns(self._state, self.groups[group], precision)
+
+    def restart(self, now_ms: int) -> None:
+        """Record what may be recorded from now on, and nothing else."""
+        now_s = self.clock.at_least_s(now_ms)
+        groups = []
+        region = self.settings.region
+        if self.chain.exists and region is not None:
+            for name in self._in_force(now_s):
+                grant = self.consents.grants[name]
+                columns = self.columns(name, grant.get("precision", {}))
+                groups.append(
+                    Group(name, grant["interval_s"], columns, grant["keep_days"], now_ms)
+                )
+        self.recorder.start(groups, region or "", now_ms)
+        self._plan(now_s, now_ms)
+
+    def tell_time(self, now_ms: int) -> None:
+        """Take note that the time was set: what has ended by it is not recorded any more."""
+        now_s = self.clock.at_least_s(now_ms)
+        recorded = [group.name for group in self.recorder.groups]
+        ended = [name for name in recorded if name not in self._in_force(now_s)]
+        if ended:
+            self.restart(now_ms)
+            self.ledger.add_later("expired", "gateway", {"groups": ended}, now_ms)
+        self._plan(now_s, now_ms)
+
+    def handle_timer(self, now_ms: int, may_store: bool) -> None:
+        """Do what is due; nothing is stored unless it may be."""
+        if self._ends_ms is not None and now_ms >= self._ends_ms:
+            self.tell_time(now_ms)
+        self.recorder.handle_timer(now_ms, may_store)
+        self.exports.handle_timer(now_ms)
+        if self.archive.is_erasing:
+            if may_store and not self.archive.is_waiting:
+                self.archive.delete_some()
+        elif now_ms >= self._expiry_ms:
+            self._expiry_ms = now_ms + (_EXPIRY_MS if may_store else _LATER_MS)
+            if may_store:
+                self.archive.expire(self.clock.at_least_s(now_ms))
+
+    def next_timeout(self, may_store: bool) -> int:
+        """Return when `handle_timer` has something to do."""
+        first = self._expiry_ms
+        if self.archive.is_erasing:
+            if may_store and not self.archive.is_waiting:
+                return 0
+            first += _EXPIRY_MS
+        for due_ms in (self.recorder.next_timeout(), self._ends_ms, self.exports.next_timeout()):
+            if due_ms is not None and due_ms < first:
+                first = due_ms
+        return first
+
+    def counters(self) -> "dict[str, int]":
+        """Return what was recorded since boot."""
+        recorder = self.recorder
+        return {"rows": recorder.rows, "bytes": recorder.bytes, "writes": self.archive.writes}
+
+    def create_chain(self, host_random: bytes, now_ms: int) -> None:
+        """Make the chain that blocks are sealed with, if there is none, and begin to record."""
+        if not self.chain.exists:
+            self.chain.create(host_random)
+            self.recorder.begin_chain(now_ms)
+            self.restart(now_ms)
+
+    def erase_all(self, now_ms: int) -> None:
+        """Destroy the chain, then every block; what was not stored yet never is.
+
+        Recording goes on once somebody has fetched a key of the next chain.
+        """
+        self.recorder.drop()
+        if self.chain.exists:
+            chain = self.chain.id
+            self.chain.destroy()
+            self.holders.erase(chain, None)
+        self.archive.erase_below(self.archive.next)
+        self.restart(now_ms)
+
+    def erase_before(self, unix_s: int, now_ms: int) -> None:
+        """Destroy the keys, then the blocks, of what was begun to be recorded before a time.
+
+        A block goes as a whole. The present step ends, so that no key of it opens what comes.
+        """
+        number = self.archive.first_since(unix_s, self.recorder.number or self.archive.next)
+        began_s = self.recorder.began_s()
+        if number == self.recorder.number and began_s is not None and began_s < unix_s:
+            number += 1
+            self.recorder.drop()
+        if self.chain.exists:
+            header = self.archive.header(number)
+            self.recorder.advance_step(now_ms)
+            step = self.chain.step
+            if header is not None and header[KID][:ID_BYTES] == self.chain.id:
+                step = int.from_bytes(header[KID][ID_BYTES:], "big")
+            self.holders.erase(self.chain.id, step)
+        self.archive.erase_below(number)
+
+    def _in_force(self, now_s: int) -> "list[str]":
+        return [name for name in sorted(self.groups) if self.consents.in_force(name, now_s)]
+
+    def _plan(self, now_s: int, now_ms: int) -> None:
+        """Plan to look again when the next grant ends, or tomorrow."""
+        ends_s = self.consents.ends_s(now_s)
+        self._ends_ms = None
+        if ends_s is not None:
+            self._ends_ms = now_ms + min(1000 * (ends_s - now_s), _LONGEST_WAIT_MS)

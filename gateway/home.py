@@ -1,0 +1,174 @@
+"""The car's data at home: composes consent, records, ledger and settings with their resources.
+
+The ledger and the settings are always there. All that records is loaded at boot if anything was
+ever consented to, else when somebody first asks: a board that records nothing has its heap for
+itself.
+
+    /settings /ledger /consent /records      each loaded with its first request
+    /keys /time /arm                         their changes go into the ledger
+"""
+
+from gateway.coap.numbers import DELETE, GET, POST, PUT
+from gateway.data.ledger import Ledger
+from gateway.resources.deferred import DeferredResource
+from gateway.resources.noted import NotedResource
+from gateway.vault.principals import DRIVER, OWNER
+from gateway.vault.settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from gateway.data.keeper import Keeper
+    from gateway.oscore.ccm import BlockCipherFactory
+    from gateway.vault.records import Records
+    from gateway.vault.wall_clock import WallClock
+    from gateway.vehicle.receipts import Receipt
+    from gateway.vehicle.state import VehicleState
+
+
+class Home:
+    """All of it; `resources` are the endpoint's, {first segment: resource}."""
+
+    def __init__(
+        self,
+        profile: "dict[str, Any]",
+        state: "VehicleState",
+        records: "Records",
+        read_block: "Callable[[str], bytes | None]",
+        aes: "BlockCipherFactory",
+        random: "Callable[[int], bytes]",
+        clock: "WallClock",
+        boot: bytes,
+        name: str,
+        now_ms: int,
+    ) -> None:
+        self._groups = profile["groups"]
+        self._profile = profile["name"]
+        self._state = state
+        self._records = records
+        self._read_block = read_block
+        self._aes = aes
+        self._random = random
+        self._clock = clock
+        self._boot = boot
+        self._started_ms = now_ms
+        self.settings = Settings(records, name)
+        self.ledger = Ledger(records, read_block, aes, random, clock.unix_s, now_ms)
+        self._keeper: Keeper | None = None
+        self._resources: dict[bytes, Any] = {}
+
+    def add_resources(self, resources: "dict[bytes, Any]", is_recording: bool) -> None:
+        """Add the resources of the data, and take note of what changes keys, time and arming.
+
+        is_recording: whether what was consented to is recorded; a board in trouble does not.
+        """
+        self._resources = resources
+        for kind, changed in (("keys", None), ("time", self._tell_time), ("arm", None)):
+            segment = kind.encode()
+            resources[segment] = NotedResource(resources[segment], kind, self.ledger, changed)
+        owner = {GET: OWNER, PUT: OWNER, DELETE: OWNER}
+        deferred: list[tuple[bytes, int, dict[int, int], Callable[[int], Any]]] = [
+            (b"settings", 1, {GET: OWNER, PUT: OWNER}, self._load_settings),
+            (b"ledger", -2, {GET: OWNER, DELETE: OWNER}, self._load_ledger),
+        ]
+        if is_recording:
+            readers = {GET: DRIVER, POST: DRIVER, DELETE: OWNER}
+            deferred.append((b"consent", -3, owner, self._load_consent))
+            deferred.append((b"records", -3, readers, self._load_records))
+        for segment, segments, roles, load in deferred:
+            resources[segment] = DeferredResource(segments, roles, load)
+        if is_recording and self._records.get("consent") is not None:
+            self._load_records(self._started_ms)
+
+    def note(self, kind: str, by: str, detail: "Any", now_ms: int) -> None:
+        """Put something into the ledger that nobody waits for."""
+        self.ledger.add_later(kind, by, detail, now_ms)
+
+    def note_command(self, receipt: "Receipt", now_ms: int) -> None:
+        """Put a command of somebody's into the ledger, unless it was refused and nothing sent."""
+        if receipt.kid and receipt.has_intent:
+            said = {"command": receipt.command, "state": receipt.state}
+            self.ledger.add_later("command", receipt.by, said, now_ms)
+
+    def handle_timer(self, now_ms: int, may_store: bool) -> None:
+        """Do what is due; nothing is stored unless it may be."""
+        if may_store and self.ledger.is_waiting:
+            self.ledger.write_later()
+        if self._keeper is not None:
+            self._keeper.handle_timer(now_ms, may_store)
+
+    def next_timeout(self, may_store: bool) -> "int | None":
+        """Return when `handle_timer` has something to do."""
+        if may_store and self.ledger.is_waiting:
+            return 0
+        return None if self._keeper is None else self._keeper.next_timeout(may_store)
+
+    def describe(self) -> "dict[str, Any] | None":
+        """Return what `carport.cddl` calls data-status, None if nothing is loaded."""
+        keeper = self._keeper
+        if keeper is None:
+            return None
+        described: dict[str, Any] = {
+            "recording": bool(keeper.recorder.groups),
+            "blocks": keeper.archive.next - keeper.archive.first,
+        }
+        described.update(keeper.counters())
+        return described
+
+    def keeper(self, now_ms: int) -> "Keeper":
+        """Return what records, loaded if it was not."""
+        if self._keeper is None:
+            from gateway.data.keeper import Keeper
+
+            self._keeper = Keeper(
+                self._groups,
+                self._profile,
+                self._state,
+                self._records,
+                self._read_block,
+                self._aes,
+                self._random,
+                self._clock,
+                self.settings,
+                self.ledger,
+                self._boot,
+                self._started_ms,
+                now_ms,
+            )
+        return self._keeper
+
+    def _tell_time(self, now_ms: int) -> None:
+        if self._keeper is not None:
+            self._keeper.tell_time(now_ms)
+
+    def _restart(self, now_ms: int) -> None:
+        if self._keeper is not None:
+            self._keeper.restart(now_ms)
+
+    def _load_settings(self, now_ms: int) -> "Any":
+        from gateway.resources.settings import SettingsResource
+
+        resource = SettingsResource(self.settings, self.ledger, self._restart)
+        self._resources[b"settings"] = resource
+        return resource
+
+    def _load_ledger(self, now_ms: int) -> "Any":
+        from gateway.resources.ledger import LedgerResource
+
+        resource = self._resources[b"ledger"] = LedgerResource(self.ledger)
+        return resource
+
+    def _load_consent(self, now_ms: int) -> "Any":
+        from gateway.resources.consent import ConsentResource
+
+        resource = self._resources[b"consent"] = ConsentResource(self.keeper(now_ms))
+        return resource
+
+    def _load_records(self, now_ms: int) -> "Any":
+        from gateway.resources.records import RecordsResource
+
+        resource = RecordsResource(self.keeper(now_ms), self._records.wipe)
+        self._resources[b"records"] = resource
+        return resource
