@@ -92,6 +92,8 @@ class FakeGateway:
         keys: who may talk to it.
         unix_s: what time it is there, None if it does not know.
         times_given: what it was told.
+        time_answer: what POST /time answers instead, if not None.
+        time_is_held_until: what /time waits for, if not None.
         arm_answers: what /arm answers, one after the other; the last one stays.
         arm_requests: the methods that /arm was asked with.
     """
@@ -105,6 +107,8 @@ class FakeGateway:
         self.keys = FakeKeys(folder)
         self.unix_s: int | None = None
         self.times_given: list[int] = []
+        self.time_answer: aiocoap.Message | None = None
+        self.time_is_held_until: threading.Event | None = None
         self.arm_answers: list[Any] = [{"armed": True}]
         self.arm_requests: list[str] = []
         self.port = _free_port()
@@ -186,21 +190,25 @@ class FakeGateway:
         return _agreed(self.keys.post(request))
 
     async def _list_keys(self, request: aiocoap.Message) -> Answer:
-        return _cbor(aiocoap.CONTENT, "key-list", self.keys.get(request))
+        return _cbor(aiocoap.CONTENT, "principals", self.keys.get(request))
 
     async def _revoke(self, request: aiocoap.Message) -> Answer:
         return self.keys.delete(request)
 
     async def _time(self, request: aiocoap.Message) -> Answer:
+        if self.time_is_held_until is not None:
+            await asyncio.to_thread(self.time_is_held_until.wait)
+        if request.code is aiocoap.POST and self.time_answer is not None:
+            return self.time_answer
         if request.code is aiocoap.POST:
-            check("time-request", request.payload)
+            check("tell-time", request.payload)
             self.unix_s = cbor2.loads(request.payload)["unix_s"]
             self.times_given.append(self.unix_s)
         told: dict[str, Any] = {"uptime_ms": 1, "boot": bytes(8)}
         if self.unix_s is not None:
             told["unix_s"] = self.unix_s
         code = aiocoap.CHANGED if request.code is aiocoap.POST else aiocoap.CONTENT
-        return _cbor(code, "time", told)
+        return _cbor(code, "told-time", told)
 
     async def _system(self, request: aiocoap.Message) -> aiocoap.Message:
         system = {

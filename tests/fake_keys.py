@@ -86,7 +86,7 @@ class FakeKeys:
         if is_dormant:
             return self._new_dormant(name, random, "name" in fields)
         if len(self.contexts) >= self.limit:
-            return aiocoap.Message(code=aiocoap.SERVICE_UNAVAILABLE, payload=b"no more keys")
+            return _full()
         return self._new_context(name, random, b"carport enrol")
 
     def get(self, request: aiocoap.Message) -> list[dict[str, Any]] | aiocoap.Message:
@@ -99,27 +99,26 @@ class FakeKeys:
     def delete(self, request: aiocoap.Message) -> aiocoap.Message:
         """Return the answer to DELETE /keys."""
         asker = self._asker(request)
-        name, *others = request.opt.uri_query
+        name, *which = request.opt.uri_query
         name = name.removeprefix("name=")
         if not self._is_awake(request) or self.people[asker]["role"] != "owner":
             return _refusal("this key may not do that")
         if name not in self.people:
             return aiocoap.Message(code=aiocoap.NOT_FOUND, payload=b"nobody has this name")
-        if others:
-            assert others == ["others"]
-            keep = _kid(request)
-            for kid in [kid for kid, whose in self.contexts.items() if whose == name]:
-                if kid != keep:
-                    self._forget(kid)
-            return aiocoap.Message(code=aiocoap.DELETED)
+        awake = [kid for kid, whose in self.contexts.items() if whose == name]
+        dormant = [kid for kid, (whose, _) in self.dormant.items() if whose == name]
         owners = [each for each in self.people.values() if each["role"] == "owner"]
-        if owners == [self.people[name]]:
+        if which == ["others"]:
+            awake.remove(_kid(request))
+            dormant = []
+        elif which == ["backups"]:
+            awake = []
+        elif owners == [self.people[name]]:
             return aiocoap.Message(code=aiocoap.CONFLICT, payload=b"this is the last owner")
-        for kid in [kid for kid, whose in self.contexts.items() if whose == name]:
+        for kid in awake + dormant:
             self._forget(kid)
-        for kid in [kid for kid, (whose, _) in self.dormant.items() if whose == name]:
-            self._forget(kid)
-        del self.people[name]
+        if not which:
+            del self.people[name]
         return aiocoap.Message(code=aiocoap.DELETED)
 
     def forget_all(self) -> None:
@@ -128,9 +127,11 @@ class FakeKeys:
         self.contexts.clear()
         self.dormant.clear()
 
-    def _wake(self, request: aiocoap.Message, random: bytes) -> dict[str, Any]:
+    def _wake(self, request: aiocoap.Message, random: bytes) -> dict[str, Any] | aiocoap.Message:
         kid = _kid(request)
         name, is_invitation = self.dormant[kid]
+        if len(self.contexts) >= self.limit:
+            return _full()
         self.id_contexts.append(request.remote.security_context.id_context)
         if is_invitation:
             self._forget(kid)
@@ -190,6 +191,10 @@ def _kid(request: aiocoap.Message) -> bytes:
 
 def _claim(kid: bytes) -> str:
     return f":{kid.hex()}"
+
+
+def _full() -> aiocoap.Message:
+    return aiocoap.Message(code=aiocoap.SERVICE_UNAVAILABLE, payload=b"no more keys")
 
 
 def _refusal(text: str) -> aiocoap.Message:

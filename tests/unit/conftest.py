@@ -1,14 +1,17 @@
 """Fixtures of the client's and the command line's tests: a gateway of aiocoap's, and its owner."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from carport.client.known_gateways import KnownGateway
 from carport.client.pairing import pair
 from tests.fake_gateway import Cable, FakeGateway
+
+Elsewhere = Callable[[str], None]
 
 
 @pytest.fixture
@@ -39,3 +42,37 @@ def cable(fake_gateway: FakeGateway) -> Iterator[Cable]:
 def paired(home: Path, cable: Cable) -> KnownGateway:
     """The gateway as its owner knows it: by cable and on the LAN, called test."""
     return asyncio.run(pair(cable.port, "test", is_replacing=False, timeout_s=5)).gateway
+
+
+@pytest.fixture
+def on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Elsewhere:
+    """`on("phone")`: from now on, this is another computer; the first one is called home."""
+
+    def switch(computer: str) -> None:
+        monkeypatch.setenv("CARPORT_HOME", str(tmp_path / computer))
+
+    return switch
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder where the owner's files are, and commands are run."""
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let stdin be a terminal where these answers are typed, one after the other."""
+    answers: list[str] = []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+
+    def typed(prompt: str) -> str:
+        click.echo(prompt, err=True)
+        return answers.pop(0)
+
+    monkeypatch.setattr("click.termui.visible_prompt_func", typed)
+    monkeypatch.setattr("click.termui.hidden_prompt_func", typed)
+    return answers

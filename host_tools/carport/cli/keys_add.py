@@ -1,6 +1,5 @@
 """`carport keys add`."""
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ import click
 from carport.cli.grants import beginning, end, in_words, length
 from carport.cli.options import Options, gateway_options
 from carport.cli.output import print_json
+from carport.cli.qr import check_terminal, print_qr
 from carport.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _ROLES = ("owner", "driver", "guest", "service", "viewer")
 _SCOPE = r"[a-z]+(:read)?"
 _MAX_NAME_BYTES = 32
-_HALF_BLOCKS = {(0, 0): " ", (0, 1): "▄", (1, 0): "▀", (1, 1): "█"}
 
 
 @click.command()
@@ -119,8 +118,10 @@ def _check_way(options: Options, file: Path | None, is_qr: bool) -> None:
     """Raise UsageError unless the invitation can be handed over in the way that was chosen."""
     if file is not None and is_qr:
         raise UsageError("an invitation is handed over once: give --file or --qr")
-    if file is None and (options.as_json or not sys.stdout.isatty()):
-        raise UsageError("a QR code is drawn in a terminal only: add --file KEY.carport")
+    if file is None and options.as_json:
+        raise UsageError("a QR code is for people, not for --json: add --file KEY.carport")
+    if file is None:
+        check_terminal()
 
 
 def _invite(options: Options, grant: "Grant") -> "Dormant":
@@ -168,29 +169,13 @@ def _write(options: Options, grant: "Grant", file: Path) -> None:
 
 def _show(dormant: "Dormant") -> None:
     """Draw the invitation in the terminal."""
-    import segno
-
     from carport.client.invitation import invitation_text
 
     grant = dormant.grant
-    code = segno.make_qr(invitation_text(dormant), error="l")
-    for line in _drawn([list(row) for row in code.matrix_iter(border=4)]):
-        click.echo(line)
+    print_qr(invitation_text(dormant))
     click.echo(f"An invitation for {grant.name}, {grant.role}: {in_words(grant)}")
     click.echo(
         "It works once, for whoever comes first, and is not shown again. Its receiver scans "
         "it, then near the car runs\n  carport pair --invitation -\n"
         "and pastes the text. Clear this screen afterwards."
     )
-
-
-def _drawn(rows: list[list[int]]) -> list[str]:
-    """Return a QR code as lines of half blocks, black on white whatever the terminal's colours."""
-    if len(rows) % 2:
-        rows = [*rows, [0] * len(rows[0])]
-    return [
-        "\x1b[30;107m"
-        + "".join(_HALF_BLOCKS[above, below] for above, below in zip(upper, lower, strict=True))
-        + "\x1b[0m"
-        for upper, lower in zip(rows[::2], rows[1::2], strict=True)
-    ]

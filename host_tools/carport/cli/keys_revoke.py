@@ -1,6 +1,7 @@
 """`carport keys revoke`."""
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -26,9 +27,10 @@ def _complete_name(ctx: click.Context, parameter: click.Parameter, incomplete: s
 
 @click.command()
 @click.argument("name", shell_complete=_complete_name)
+@click.option("--backups", "is_backups", is_flag=True, help="Only its backups.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask.")
 @gateway_options
-def revoke(options: Options, name: str, is_sure: bool) -> None:
+def revoke(options: Options, name: str, is_backups: bool, is_sure: bool) -> None:
     """End a key at once: all that its holder has, on all devices.
 
     The last owner's cannot be revoked.
@@ -36,6 +38,7 @@ def revoke(options: Options, name: str, is_sure: bool) -> None:
     \b
     Examples:
       carport keys revoke anna
+      carport keys revoke paul --backups
       carport keys revoke anna --yes --json
     """
     if not is_sure and not sys.stdin.isatty():
@@ -43,17 +46,24 @@ def revoke(options: Options, name: str, is_sure: bool) -> None:
 
     async def work(client: "Client") -> "Principal":
         principal = await _find(client, name)
-        if not is_sure and not click.confirm(_question(principal), err=True):
+        if is_backups:
+            principal = replace(principal, contexts=0, invitations=0)
+        if not is_sure and not click.confirm(_question(principal, is_backups), err=True):
             raise UsageError("nothing was revoked: answer y to revoke the key")
-        await client.revoke(name)
+        if is_backups:
+            await client.revoke_backups(name)
+        else:
+            await client.revoke(name)
         return principal
 
     principal = options.run(work)
-    ended = held(principal)
+    ended = held(principal) or "nothing"
     if options.as_json:
-        print_json({"revoked": name, "ended": ended})
+        print_json({"name": name, "revoked": ended})
+    elif is_backups:
+        click.echo(f"Revoked {ended} of {name}, whose key goes on.")
     else:
-        click.echo(f"{name} is revoked{f': {ended} ended' if ended else ''}.")
+        click.echo(f"{name} is revoked: {ended} ended.")
         if principal.is_you:
             click.echo("That was your own key: this computer cannot talk to the gateway any more.")
 
@@ -67,7 +77,9 @@ async def _find(client: "Client", name: str) -> "Principal":
     raise UsageError(f"nobody called {name!r} has a key: use one of {names}")
 
 
-def _question(principal: "Principal") -> str:
+def _question(principal: "Principal", is_backups: bool) -> str:
+    holds = held(principal) or "nothing"
+    if is_backups:
+        return f"Revoke {holds} of {principal.name}, for good?"
     whose = "This is YOUR OWN key. " if principal.is_you else ""
-    holds = held(principal) or "nothing yet"
     return f"{whose}Revoke {principal.name} ({principal.role}, {holds}), for good?"

@@ -102,7 +102,7 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "carport"
-        message = error.format_message().rstrip(".")
+        message = " ".join(error.format_message().split()).rstrip(".")
         print_error(f"{message}: see `{where} --help`", error.exit_code, as_json)
         return error.exit_code
     except click.ClickException as error:

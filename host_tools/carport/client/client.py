@@ -111,6 +111,7 @@ class Client:
         """Give the OSCORE context and the cable back; the next call takes them again."""
         if self._giving_time is not None:
             self._giving_time.cancel()
+            await asyncio.wait([self._giving_time])
             self._giving_time = None
         self._session = None
         self._context = None
@@ -231,7 +232,7 @@ class Client:
         Raises:
             RefusedError: it is the last owner.
         """
-        response = await self._request(aiocoap.DELETE, f"keys?name={quote(name, safe='')}")
+        response = await self._delete_keys(name)
         if response.code is aiocoap.CONFLICT:
             raise RefusedError(
                 f"{name} is the last owner: add another first, `carport keys add NAME "
@@ -239,12 +240,18 @@ class Client:
             )
         _successful(response)
 
+    async def revoke_backups(self, name: str) -> None:
+        """End the backups of a principal."""
+        _successful(await self._delete_keys(name, "&backups"))
+
     async def revoke_others(self, name: str) -> None:
         """End all contexts of a principal, who is ourselves, but the one that is in use here."""
-        path = f"keys?name={quote(name, safe='')}&others"
-        _successful(await self._request(aiocoap.DELETE, path))
+        _successful(await self._delete_keys(name, "&others"))
         if self._context is not None:
             self.gateway.contexts.keep_only(self._context)
+
+    async def _delete_keys(self, name: str, which: str = "") -> aiocoap.Message:
+        return await self._request(aiocoap.DELETE, f"keys?name={quote(name, safe='')}{which}")
 
     async def _request(self, code: Any, path: str, payload: bytes = b"") -> aiocoap.Message:
         deadline = self._deadline()

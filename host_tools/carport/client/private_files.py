@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from carport.errors import UsageError
+from carport.errors import CarportError, UsageError
 
 
 def write_private(path: Path, text: str) -> None:
@@ -30,14 +30,15 @@ def write_private(path: Path, text: str) -> None:
 
 
 @contextmanager
-def new_private(path: Path) -> Iterator[Callable[[str], object]]:
-    """Give a function that writes a new file, mode 0600, durable on return of the context.
+def new_private(path: Path) -> Iterator[Callable[[str], None]]:
+    """Give a function that writes a new file, mode 0600, durably.
 
     The file is there at once, so that nothing is begun that could not be kept; it vanishes if the
     context fails.
 
     Raises:
         UsageError: there is something at path, or it cannot be made.
+        CarportError: by the function, it cannot be written.
     """
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -47,9 +48,19 @@ def new_private(path: Path) -> Iterator[Callable[[str], object]]:
         raise UsageError(f"{path} cannot be made ({error.strerror}): give another name") from error
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            yield file.write
-            file.flush()
-            os.fsync(file.fileno())
+
+            def write(text: str) -> None:
+                try:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                except OSError as error:
+                    raise CarportError(
+                        f"{path} cannot be written ({error.strerror}): make room, or write "
+                        "elsewhere"
+                    ) from error
+
+            yield write
     except BaseException:
         path.unlink()
         raise
