@@ -44,6 +44,7 @@ class Keys:
     """Every principal with its keys, the pairing, and their durable form.
 
     are_lost: at boot there were none, though there had been.
+    note_pairing: called with the name of an owner who has paired, and the time.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Keys:
         self._next_kid = stored_keys.highest_kid(records) + 1
         stored = stored_keys.load(records)
         self.are_lost = stored is None and stored_keys.was_paired(records)
+        self.note_pairing: Callable[[str, int], None] = _ignore
         self.pairing = Pairing(stored is None and not self.are_lost)
         if stored is not None:
             self._load(stored)
@@ -117,7 +119,9 @@ class Keys:
         if not self.pairing.confirm(key):
             return 0
         principal.name = self._free_name(principal.name)
-        return self._add(key)
+        number = self._add(key)
+        self.note_pairing(principal.name, now_ms)
+        return number
 
     def enrol(
         self, principal: Principal, host_random: bytes, with_last: bool = False
@@ -325,6 +329,10 @@ class Keys:
             SenderSequence(limit or 0),
             ReplayWindow(key.is_new),
         )
+
+
+def _ignore(name: str, now_ms: int) -> None:
+    """Take note of no pairing."""
 
 
 def _number_of(kid: bytes) -> int:

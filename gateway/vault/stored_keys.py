@@ -4,8 +4,8 @@ Rules:
 
 1. The records "keys" and "keys-copy" are written one after the other. The first counts; the copy,
    if the first is damaged or lost. The other is then written again.
-2. "paired" says that there were keys once. With both damaged, or lost while that or any record is
-   there that only a board with keys has, the board was paired and is closed.
+2. "paired" says that there were keys once. With both damaged, or lost while that or another record
+   is there that only an owner can cause, the board was paired and is closed.
 3. A kid has a record "sequence-<kid>", and perhaps "intents-<kid>" and "receipts-<kid>". They come
    before its key and go after it, so a cut may leave some without a key. They are removed at the
    next start.
@@ -25,7 +25,7 @@ _RECORD = "keys"
 _COPY = "keys-copy"
 _PAIRED = "paired"
 _OF_A_KID = ("sequence-", "intents-", "receipts-")
-_BEFORE_PAIRING = ("crash", "settings")
+_SIGNS = ("keys", _PAIRED, "armed", "time", "intents-", "receipts-")
 
 
 def load(records: "Records") -> "list[Any] | None":
@@ -56,10 +56,11 @@ def store(records: "Records", fields: "list[Any]") -> int:
 
 
 def was_paired(records: "Records") -> bool:
-    """Tell whether there are records that only a board with keys has."""
-    for name in records.names("") + records.damaged:
-        if not name.startswith(_OF_A_KID[0]) and name not in _BEFORE_PAIRING:
-            return True
+    """Tell whether there are records, whole or damaged, that only an owner can have caused."""
+    for sign in _SIGNS:
+        for name in records.names(sign) + records.damaged:
+            if name.startswith(sign):
+                return True
     return False
 
 

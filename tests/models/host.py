@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway import cbor
-from gateway.coap import message
+from gateway.coap import block, message
 from gateway.coap.message import Message
 from gateway.coap.numbers import (
     ACK,
     BLOCK2,
     CBOR,
     CON,
+    CONTENT,
     CONTENT_FORMAT,
+    DELETE,
     ECHO,
     EMPTY,
     GET,
@@ -23,6 +25,7 @@ from gateway.coap.numbers import (
     SENML_CBOR,
     UNAUTHORIZED,
     URI_PATH,
+    URI_QUERY,
 )
 from gateway.oscore.client import SentRequest, protect_request, unprotect_response
 from gateway.oscore.context import Context
@@ -55,6 +58,22 @@ class Response:
 
 
 @dataclass
+class Credential:
+    """A dormant credential, as a backup or an invitation holds it."""
+
+    shell: Shell
+    kid: bytes
+    secret: bytes
+
+    def wake(self, id_context: bytes | None = None) -> "Host":
+        """Return the host of one use, with an ID Context of its own."""
+        if id_context is None:
+            id_context = os.urandom(8)
+        context = client_context(self.secret, self.kid, b"\0", id_context)
+        return Host(self.shell, context, peer=f"dormant {self.kid.hex()} {id_context.hex()}")
+
+
+@dataclass
 class Host:
     """One OSCORE context's client side."""
 
@@ -82,18 +101,7 @@ class Host:
     def enrolled(cls, shell: Shell, random: bytes, answer: dict[str, Any], info: bytes) -> "Host":
         """Return the host of the key that the gateway's answer to `random` makes."""
         secret = master_secret(random, answer["random"], info)
-        sequence = SenderSequence(0)
-        sequence.reserved(1 << 39)
-        context = Context(
-            AES,
-            secret,
-            b"",
-            answer["sender_id"],
-            answer["recipient_id"],
-            None,
-            sequence,
-            ReplayWindow(True),
-        )
+        context = client_context(secret, answer["sender_id"], answer["recipient_id"])
         return cls(shell, context, peer="host " + answer["sender_id"].hex())
 
     def enrol(self, **fields: Any) -> "Host":
@@ -102,6 +110,41 @@ class Host:
         response = self.request(POST, ["keys"], {"random": random, **fields})
         assert response.code == 0x44, response
         return self.enrolled(self.shell, random, response.value, b"carport enrol")
+
+    @property
+    def kid(self) -> bytes:
+        return self.context.sender.id
+
+    def make_dormant(self, **fields: Any) -> Credential:
+        """Return a backup, or with fields an invitation."""
+        random = os.urandom(32)
+        response = self.request(POST, ["keys"], {"random": random, "dormant": True, **fields})
+        assert response.code == 0x44, response
+        secret = master_secret(random, response.value["random"], b"carport enrol")
+        return Credential(self.shell, response.value["sender_id"], secret)
+
+    def keys(self) -> dict[str, dict[str, Any]]:
+        """Return the gateway's list of principals by their names, fetched block by block."""
+        whole = b""
+        more = True
+        while more:
+            value = block.encode(len(whole) >> 9, False, 5)
+            response = self.request(GET, ["keys"], options=[(BLOCK2, value)])
+            assert response.code == CONTENT, response
+            whole += response.payload
+            value = response.option(BLOCK2) or b""
+            more = block.decode(value)[1]
+        payloads.check(whole)
+        return {principal["name"]: principal for principal in cbor.decode(whole)}
+
+    def revoke(self, name: str, *more: str) -> Response:
+        """Revoke somebody's keys."""
+        query = [(URI_QUERY, text.encode()) for text in (f"name={name}", *more)]
+        return self.request(DELETE, ["keys"], options=query)
+
+    def tell_time(self, unix_s: int) -> Response:
+        """Tell the gateway the time."""
+        return self.request(POST, ["time"], {"unix_s": unix_s})
 
     def protect(
         self,
@@ -200,6 +243,16 @@ class Host:
             self.send(self.protect(POST, [path], payload, options=[(ECHO, echo)]))
             answers = self.responses()
         return answers
+
+
+def client_context(
+    secret: bytes, sender_id: bytes, recipient_id: bytes, id_context: bytes | None = None
+) -> Context:
+    """Return a host's side of a context that was never used."""
+    sequence = SenderSequence(0)
+    sequence.reserved(1 << 39)
+    window = ReplayWindow(True)
+    return Context(AES, secret, b"", sender_id, recipient_id, id_context, sequence, window)
 
 
 def plain(
