@@ -6,6 +6,7 @@ ends when stdin is closed; so it never outlives this process.
 
 import asyncio
 import json
+import signal
 import time
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import Callable, Mapping
@@ -138,7 +139,8 @@ class FirmwareProcess:
             await reading
             code = await process.wait()
             self._on_line(f"the VM ended with exit code {code}: starting it again")
-            if time.monotonic() - started_s > _STEADY_S:
+            is_power_cut = code == -signal.SIGKILL  # by somebody else: it did not fail
+            if is_power_cut or time.monotonic() - started_s > _STEADY_S:
                 pause_s = _FIRST_PAUSE_S
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
