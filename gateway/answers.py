@@ -19,6 +19,7 @@ from gateway.coap.numbers import ACK, CHANGED, CON, CONTENT, EMPTY, NON, OBSERVE
 from gateway.coap.reliability import Deduplicator, Retransmitter
 from gateway.const import const
 from gateway.errors import NonceError
+from gateway.oscore.ccm import TAG_BYTES
 from gateway.oscore.protection import protect_response
 
 TYPE_CHECKING = False
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from gateway.coap.message import Options
+    from gateway.coap.reliability import Unacknowledged
     from gateway.observers import Observer
     from gateway.request import Answer, Request
     from gateway.vault.keys import Keys
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 _ACK_DELAY_MS = const(500)
 _MAX_DELAYED = const(8)
 _MAX_WITHOUT_NUMBER = const(8)
+_OUTER_BYTES = const(6)  # the header, an OSCORE option of no bytes, and the payload's marker
 
 
 class Answers:
@@ -66,6 +69,17 @@ class Answers:
     def reject(self, message_id: int, peer: "Hashable") -> None:
         """Answer a message with RST."""
         self.out.append((message.encode_fields(RST, EMPTY, message_id, b"", [], b""), peer))
+
+    def room(self, request: "Request") -> int:
+        """Return how many bytes an answer may seal, to be no larger than its request."""
+        protected = request.protected
+        assert protected is not None
+        overhead = _OUTER_BYTES + len(request.token) + TAG_BYTES
+        if not protected.lends_nonce:
+            context = request.known_key.oscore
+            assert context is not None
+            overhead += 1 + context.sender_sequence.piv_bytes
+        return request.size - overhead
 
     def answer(
         self, request: "Request", answer: "Answer", observer: "Observer | None" = None
@@ -146,13 +160,25 @@ class Answers:
                 else:
                     self._held.append(waiting_answer)
 
-    def end(self, peer: "Hashable", message_id: int) -> "Observer | None":
-        """Take note that a message of ours was acknowledged or rejected; return whom it told."""
-        ended = self._retransmitter.end(peer, message_id)
-        return None if ended is None else ended.about
+    def find(self, peer: "Hashable", message_id: int) -> "Unacknowledged | None":
+        """Return a message of ours that is not acknowledged yet."""
+        return self._retransmitter.find(peer, message_id)
 
-    def handle_timer(self, now_ms: int) -> "list[Observer]":
-        """Acknowledge and send again what is due; return the observers that are given up."""
+    def end(self, unacknowledged: "Unacknowledged") -> None:
+        """Take note that a message was acknowledged or rejected."""
+        self._retransmitter.end(unacknowledged)
+
+    def forget(self, kid: bytes) -> None:
+        """Send a key nothing more."""
+        self._pending = [request for request in self._pending if not _is_for(request, kid)]
+        self._held = [held for held in self._held if not _is_for(held[1], kid)]
+        self._without_number = [
+            waiting for waiting in self._without_number if not _is_for(waiting[1], kid)
+        ]
+        self._retransmitter.forget(lambda request: _is_for(request, kid))
+
+    def handle_timer(self, now_ms: int) -> "list[Request]":
+        """Acknowledge and send again what is due; return what gave up being acknowledged."""
         for request in self._pending:
             if not request.is_acknowledged and now_ms >= request.ack_due_ms:
                 request.is_acknowledged = True
@@ -167,7 +193,7 @@ class Answers:
         while self._delayed and now_ms >= self._delayed[0][0]:
             _, data, peer = self._delayed.pop(0)
             self.out.append((data, peer))
-        return [each.about for each in given_up if each.about is not None]
+        return [unacknowledged.about for unacknowledged in given_up]
 
     def next_timeout(self) -> "int | None":
         """Return when `handle_timer` has something to do."""
@@ -190,8 +216,8 @@ class Answers:
         peer = request.peer
         if kind == CON:
             jitter = self._random(1)[0]
-            self._retransmitter.add(data, peer, message_id, observer, jitter, request.now_ms)
-        elif kind == ACK and (request.key is not None or request.on_cable):
+            self._retransmitter.add(data, peer, message_id, request, jitter, request.now_ms)
+        elif kind == ACK and (request.key is not None or request.source is None):
             self.seen.remember(request.exchange, data)
         if observer is not None:
             observer.message_id = message_id
@@ -203,6 +229,10 @@ class Answers:
             self._delayed.sort(key=_due_ms)
         else:
             self.out.append((data, peer))
+
+
+def _is_for(request: "Request", kid: bytes) -> bool:
+    return request.key is not None and request.key.kid == kid
 
 
 def _due_ms(delayed: "tuple[int, bytes, Hashable]") -> int:

@@ -1,8 +1,10 @@
 """Answers of more than a block (RFC 7959), kept whole while their blocks are fetched.
 
 A representation that does not fit one datagram is kept from its first block on, so that all its
-blocks are of one state. Later blocks are asked for with the same key, path and payload. The newest
-8 are kept.
+blocks are of one state. Later blocks are asked for with the same key, path and payload.
+
+8 are kept, of each key the newest 2. The oldest makes room for a new one, but an owner's for
+somebody else's only after 10 s: by then it was read, or given up.
 """
 
 from gateway.coap import block
@@ -10,6 +12,7 @@ from gateway.coap.numbers import BLOCK2, ETAG
 from gateway.const import const
 from gateway.errors import DecodeError
 from gateway.request import MAX_BLOCK_BYTES, MAX_BLOCK_SZX
+from gateway.vault.principals import OWNER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,9 +20,26 @@ if TYPE_CHECKING:
 
     from gateway.request import Answer, Request
 
-    Snapshot = tuple[bytes, list[bytes], bytes]  # kid, path and payload of the request
+    Asked = tuple[bytes, list[bytes], bytes]  # kid, path and payload of the request
 
 _SNAPSHOTS = const(8)
+_SNAPSHOTS_EACH = const(2)
+_READ_MS = const(10_000)
+
+
+class Snapshot:
+    """A representation, and what asked for it."""
+
+    __slots__ = ("answer", "asked", "etag", "is_owners", "made_ms")
+
+    def __init__(
+        self, asked: "Asked", etag: bytes, answer: "Answer", is_owners: bool, made_ms: int
+    ) -> None:
+        self.asked = asked
+        self.etag = etag
+        self.answer = answer
+        self.is_owners = is_owners
+        self.made_ms = made_ms
 
 
 class Snapshots:
@@ -27,7 +47,7 @@ class Snapshots:
 
     def __init__(self, random: "Callable[[int], bytes]") -> None:
         self._etag = int.from_bytes(random(2), "big")
-        self._snapshots: list[tuple[Snapshot, bytes, Answer]] = []
+        self._snapshots: list[Snapshot] = []
 
     def cut(self, request: "Request", answer: "Answer") -> "Answer":
         """Return what fits one datagram, and keep the whole for the blocks asked for next.
@@ -48,9 +68,7 @@ class Snapshots:
             self._etag = (self._etag + 1) & 0xFFFF
             etag = self._etag.to_bytes(2, "big")
             extra.append((ETAG, etag))
-            snapshot = (request.known_key.kid, request.segments, request.payload)
-            kept = [old for old in self._snapshots if old[0] != snapshot]
-            self._snapshots = kept[1 - _SNAPSHOTS :] + [(snapshot, etag, answer)]
+            self._keep(request, etag, answer)
         return code, sorted(options + extra), part
 
     def later_block(self, request: "Request") -> "tuple[Answer, bool] | None":
@@ -65,13 +83,42 @@ class Snapshots:
         num, szx = _asked_block(request.block2)
         if num == 0:
             return None
-        wanted = (request.known_key.kid, request.segments, request.payload)
-        for snapshot, etag, (code, options, payload) in self._snapshots:
-            if snapshot == wanted:
+        wanted = _asked(request)
+        for snapshot in self._snapshots:
+            if snapshot.asked == wanted:
+                code, options, payload = snapshot.answer
                 part, more = cut(payload, num, szx)
-                extra = [(ETAG, etag), (BLOCK2, block.encode(num, more, szx))]
+                extra = [(ETAG, snapshot.etag), (BLOCK2, block.encode(num, more, szx))]
                 return (code, sorted(options + extra), part), more
         return None
+
+    def forget(self, kid: bytes) -> None:
+        """Forget what a key was reading."""
+        self._snapshots = [each for each in self._snapshots if each.asked[0] != kid]
+
+    def _keep(self, request: "Request", etag: bytes, answer: "Answer") -> None:
+        """Keep a representation, if there is room for this key."""
+        asked = _asked(request)
+        key = request.known_key
+        snapshot = Snapshot(asked, etag, answer, key.principal.rank == OWNER, request.now_ms)
+        kept = [each for each in self._snapshots if each.asked != asked]
+        own = [each for each in kept if each.asked[0] == key.kid]
+        if len(own) == _SNAPSHOTS_EACH:
+            kept.remove(own[0])
+        if len(kept) == _SNAPSHOTS:
+            for_all = [
+                each
+                for each in kept
+                if not each.is_owners or request.now_ms - each.made_ms > _READ_MS
+            ]
+            if not for_all and not snapshot.is_owners:
+                return
+            kept.remove(for_all[0] if for_all else kept[0])
+        self._snapshots = kept + [snapshot]
+
+
+def _asked(request: "Request") -> "Asked":
+    return request.known_key.kid, request.segments, request.payload
 
 
 def cut(payload: "bytes | list[bytes]", num: int, szx: int) -> "tuple[bytes, bool]":

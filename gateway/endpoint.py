@@ -1,17 +1,19 @@
 """The CoAP endpoint: what happens with a datagram, from its bytes to its answer.
 
-    decode -> known already? -> OSCORE -> replay window known? -> resource -> role -> handle ->
-    answer (gateway/answers.py)
+    shut out? (gateway/limits.py) -> decode -> known already? -> OSCORE -> replay window known?
+    -> resource -> role -> host proven? -> handle -> answer (gateway/answers.py)
 
 Rules:
 
-1. In plain text only two things are answered: discovery, which says nothing about the car, and
-   over the cable pairing. Errors in plain text go to confirmable requests only, so that no
-   multicast or forged NON makes the gateway talk.
-2. After a reboot the replay window is unknown: the first request of a context is answered with
-   4.01 and an Echo option; when that value comes back, its request is served and the window known.
+1. Whatever is not an authentic request is dealt with by `gateway.plain`, within the budget of the
+   host that sent it.
+2. A request is served once it is authentic, new, and no more than its key may make; and if
+   it changes or observes something, only for a host that has proven its address (`gateway.proof`).
 3. A resource that acts asks for a fresh Echo itself (it answers CHALLENGE), for a repeated command
    is answered without.
+4. Anybody may forge an ACK or an RST. Either ends the repetition of the one message it names, if
+   it comes from where that went; but no RST ends an observation: it only makes the next
+   notification one that must be acknowledged.
 
 Source: RFC 7252 sections 4 and 5, RFC 7641, RFC 7959, RFC 8613 section 8, RFC 9175.
 """
@@ -27,9 +29,10 @@ from gateway.coap.numbers import (
     CON,
     CONTENT,
     CONTENT_FORMAT,
-    ECHO,
     EMPTY,
+    FETCH,
     FORBIDDEN,
+    GET,
     MAX_AGE,
     METHOD_NOT_ALLOWED,
     NOT_ACCEPTABLE,
@@ -47,17 +50,20 @@ from gateway.errors import (
     DecodeError,
     ReplayError,
 )
+from gateway.limits import Limits, take_request
 from gateway.observers import Observers
 from gateway.oscore import option
 from gateway.oscore.protection import unprotect_request
+from gateway.plain import Plain
+from gateway.proof import Proof
 from gateway.request import Request, diagnostic
+from gateway.vault.principals import OWNER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
     from typing import Any
 
-    from gateway.coap.message import Options
     from gateway.observers import Observer
     from gateway.request import Answer
     from gateway.vault.keys import Keys
@@ -79,7 +85,6 @@ class Endpoint:
 
     def __init__(self, keys: "Keys", records: "Records", random: "Callable[[int], bytes]") -> None:
         self.resources: dict[bytes, Any] = {}
-        self.open_resources: dict[bytes, Any] = {}
         self.counters = {
             "requests": 0,
             "malformed": 0,
@@ -90,14 +95,21 @@ class Endpoint:
             "repeated": 0,
             "challenged": 0,
             "denied": 0,
+            "shut_out": 0,
+            "throttled": 0,
+            "unanswered": 0,
         }
         self._keys = keys
-        self._random = random
+        limits = Limits(keys)
+        self._refuses = limits.refuses
         self._answers = Answers(keys, records, random)
         self._seen = self._answers.seen
         self._answer = self._answers.answer
+        self._plain = Plain(self._answers, limits, self.counters)
+        self._proof = Proof(self._answers, limits, random, self.counters)
         self._observers = Observers()
         self._snapshots = Snapshots(random)
+        self.open_resources = self._plain.resources
 
     def saved(self, now_ms: int) -> None:
         """Send what waited for a record to become durable."""
@@ -111,47 +123,62 @@ class Endpoint:
             answers.out = []
         return out
 
-    def receive(self, data: bytes, peer: "Hashable", now_ms: int, on_cable: bool) -> None:
-        """Take a datagram."""
+    def receive(
+        self, data: bytes, peer: "Hashable", now_ms: int, source: "bytes | str | None"
+    ) -> bool:
+        """Take a datagram; tell whether it was read. source: the host it is from, None: cable."""
+        counters = self.counters
+        if source is not None and self._refuses(data, source, now_ms):
+            counters["shut_out"] += 1
+            return False
         if len(data) > MAX_DATAGRAM_BYTES:
-            self.counters["oversized"] += 1
-            return
+            counters["oversized"] += 1
+            self._plain.may_answer(source, now_ms)
+            return True
         try:
             kind, code, message_id, token, options, payload = message.decode_fields(data)
         except DecodeError:
-            self.counters["malformed"] += 1
-            if len(data) >= 4 and data[0] & 0xF0 == 0x40:  # confirmable: RFC 7252 section 4.2
-                self._answers.reject(data[2] << 8 | data[3], peer)
-            return
+            counters["malformed"] += 1
+            is_confirmable = len(data) >= 4 and data[0] & 0xF0 == 0x40  # RFC 7252 section 4.2
+            message_id = int.from_bytes(data[2:4], "big")
+            self._plain.reject(message_id, peer, source, is_confirmable, now_ms)
+            return True
         if kind >= ACK:  # or RST
-            self._end(peer, message_id, kind == RST)
-            return
+            if not self._end(peer, message_id, kind == RST):
+                self._plain.may_answer(source, now_ms)
+            return True
         if code == EMPTY or code >= 32:  # a ping, or a response to a question we never ask
-            if kind == CON:
-                self._answers.reject(message_id, peer)
-            return
-        request = Request(kind == CON, message_id, token, peer, now_ms, on_cable)
+            self._plain.reject(message_id, peer, source, kind == CON, now_ms)
+            return True
+        request = Request(kind == CON, message_id, token, peer, now_ms, source, len(data))
         answer = self._seen.answer(request.exchange)
         if answer is not None:
-            self.counters["repeated"] += 1
-            if answer:
+            counters["repeated"] += 1
+            if self._plain.may_answer(source, now_ms) and answer:
                 self._answers.out.append((answer, peer))
-            return
+            return True
         for number, value in options:
             if number == OSCORE:
                 self._receive_protected(request, value, payload)
-                return
-        self._receive_plain(request, code, options, payload)
+                return True
+        self._plain.receive(request, code, options, payload)
+        return True
 
     def respond(self, request: Request, answer: "Answer", now_ms: int) -> None:
         """Answer a request whose resource returned None."""
         request.now_ms = now_ms
         self._answer(request, answer)
 
+    def forget(self, kid: bytes) -> None:
+        """Tell a revoked key nothing more."""
+        self._observers.forget(kid)
+        self._snapshots.forget(kid)
+        self._answers.forget(kid)
+
     def handle_timer(self, now_ms: int) -> None:
         """Acknowledge, send again and notify what is due."""
-        for observer in self._answers.handle_timer(now_ms):
-            self._observers.drop(observer)
+        for request in self._answers.handle_timer(now_ms):
+            self._observers.drop(request)
         for observer in self._observers.due(now_ms)[:1]:  # the others in calls of their own
             self._notify(observer, now_ms)
 
@@ -163,93 +190,76 @@ class Endpoint:
             first = due_ms
         return first
 
-    def _receive_plain(
-        self, request: Request, code: int, options: "Options", payload: bytes
-    ) -> None:
-        """Serve discovery and pairing, and nothing else."""
-        try:
-            request.read(code, options, payload)
-        except DecodeError:
-            self._plain_error(request, BAD_OPTION, "an option's value is malformed")
-            return
-        if request.unknown_option:
-            self._plain_error(request, BAD_OPTION, f"option {request.unknown_option}")
-            return
-        resource = self.open_resources.get(b"/".join(request.segments))
-        if resource is None:
-            self.counters["denied"] += 1
-            self._plain_error(request, UNAUTHORIZED, "OSCORE is needed here")
-            return
-        answer = resource.handle(request)
-        if answer is not None:
-            code, options, payload = answer
-            if request.is_confirmable or code < BAD_REQUEST:
-                self._answers.transmit(request, code, options, payload)
-
     def _receive_protected(self, request: Request, value: bytes, ciphertext: bytes) -> None:
-        """Verify a request, then serve it. Errors are answered as RFC 8613 section 8.2 says."""
+        """Verify a request, then serve it."""
         counters = self.counters
         try:
             piv, kid_context, kid = option.decode(value)
             key = None if kid is None else self._keys.find(kid, kid_context, request.now_ms)
             if key is None:
                 counters["unknown_key"] += 1
-                self._plain_error(request, UNAUTHORIZED, "Security context not found")
+                self._plain.refuse(request, UNAUTHORIZED, "Security context not found")
+                return
+            budget = key.budget
+            if budget is not None and request.now_ms < budget.shut_ms:
+                counters["throttled"] += 1
                 return
             assert key.oscore is not None
+            if key.challenged is not None:
+                self._proof.check_new(key, piv)
             code, options, payload, request.protected = unprotect_request(
                 key.oscore, piv, ciphertext
             )
         except ReplayError:
             counters["replayed"] += 1
-            self._plain_error(request, UNAUTHORIZED, "Replay detected")
+            self._plain.refuse(request, UNAUTHORIZED, "Replay detected")
             return
         except AuthenticationError:
             counters["bad_tag"] += 1
-            self._plain_error(request, BAD_REQUEST, "Decryption failed")
+            self._plain.refuse(request, BAD_REQUEST, "Decryption failed")
             return
         except DecodeError:
             counters["malformed"] += 1
-            self._plain_error(request, BAD_OPTION, "Failed to decode COSE")
+            self._plain.refuse(request, BAD_OPTION, "Failed to decode COSE")
             return
         counters["requests"] += 1
+        key.is_verified = True
         request.key = key
         self._seen.remember(request.exchange, b"")
         try:
             request.read(code, options, payload)
         except DecodeError as error:
-            self._answer(request, diagnostic(BAD_OPTION, str(error)))
+            self._proof.answer(request, diagnostic(BAD_OPTION, str(error)))
             return
-        window = key.oscore.replay_window
-        if request.echo is not None:
-            request.is_fresh = key.is_fresh(request.echo, request.now_ms)
-        if not window.is_known:
-            if not request.is_fresh:
-                self._challenge(request)
-                return
-            window.initialize(request.protected.sequence)
+        if not self._proof.judge(request, key):
+            self._proof.challenge(request)
+            return
         change = self._keys.confirm(key, request.now_ms)
         if change:
             request.after = change
         try:
+            if key.principal.rank < OWNER:
+                take_request(key, request.now_ms)
             answer = self._serve(request)
         except (CommandError, DecodeError) as error:
             answer = diagnostic(BAD_REQUEST, str(error))
         except BusyError as error:
             answer = diagnostic(SERVICE_UNAVAILABLE, str(error))
-            answer[1].append((MAX_AGE, b"\x01"))
+            answer[1].append((MAX_AGE, encode_uint(error.wait_s)))
         if answer is None:
             self._answers.expect(request)
         elif answer is CHALLENGE:
-            self._challenge(request)
+            self._proof.challenge(request)
         else:
-            self._answer(request, answer)
+            self._proof.answer(request, answer)
 
     def _serve(self, request: Request) -> "Answer | None":
         """Find the resource, see whether the asker may, and let it handle the request."""
         segments = request.segments
         resource = self.resources.get(segments[0]) if segments else None
-        if resource is None or len(segments) != resource.segments:
+        if resource is None or (
+            len(segments) != resource.segments and len(segments) > -resource.segments
+        ):
             return diagnostic(NOT_FOUND, "no such resource")
         if request.unknown_option:
             return diagnostic(BAD_OPTION, f"option {request.unknown_option}")
@@ -262,7 +272,12 @@ class Endpoint:
         principal = request.key.principal
         if not principal.may(segments[0], request.code, least_role, request.now_ms):
             self.counters["denied"] += 1
+            if hasattr(resource, "deny"):
+                resource.deny(request)
             return diagnostic(FORBIDDEN, principal.why_not(request.now_ms))
+        is_read = request.code == GET or request.code == FETCH
+        if not request.is_proven and (request.observe == 0 or not is_read):
+            return CHALLENGE
         if request.block2 is not None:
             later = self._snapshots.later_block(request)
             if later is not None:
@@ -288,16 +303,15 @@ class Endpoint:
             self._observers.remove(request)
         return answer
 
-    def _challenge(self, request: Request) -> None:
-        """Ask the sender to prove that the request was made now."""
-        self.counters["challenged"] += 1
-        value = request.known_key.challenge(self._random, request.now_ms)
-        self._answer(request, (UNAUTHORIZED, [(ECHO, value)], b""))
-
     def _notify(self, observer: "Observer", now_ms: int) -> None:
         request = observer.request
         request.now_ms = now_ms
         observer.told_ms = now_ms  # whatever fails below is not tried again at once
+        principal = request.known_key.principal
+        least_rank = observer.resource.roles[request.code]
+        if not principal.may(request.segments[0], request.code, least_rank, now_ms):
+            self._end_observation(request, diagnostic(FORBIDDEN, principal.why_not(now_ms)))
+            return
         answer = observer.resource.handle(request)
         assert answer is not None
         request.is_confirmable = observer.told(now_ms, type(answer[2]) is list)
@@ -305,17 +319,29 @@ class Endpoint:
         request.is_acknowledged = True
         self._answer(request, answer, observer)
 
-    def _plain_error(self, request: Request, code: int, text: str) -> None:
-        if request.is_confirmable:
-            _, options, payload = diagnostic(code, text)
-            if code == UNAUTHORIZED:
-                options = [(MAX_AGE, b"")]
-            self._answers.transmit(request, code, options, payload)
+    def _end_observation(self, request: Request, answer: "Answer") -> None:
+        """Tell an observer whose time is over so, and then nothing more."""
+        self._observers.drop(request)
+        request.is_confirmable = False
+        protected = request.protected
+        assert protected is not None
+        if protected.lends_nonce:  # an answer without a number of its own is older than all others
+            protected.take_nonce()
+        self._answer(request, answer)
 
-    def _end(self, peer: "Hashable", message_id: int, is_reset: bool) -> None:
-        """Take note that a message of ours was acknowledged or rejected."""
-        observer = self._answers.end(peer, message_id)
-        if is_reset:
-            self._observers.reset(peer, message_id)
-            if observer is not None:
-                self._observers.drop(observer)
+    def _end(self, peer: "Hashable", message_id: int, is_reset: bool) -> bool:
+        """Take note that somebody acknowledges or rejects a message; tell whether it is ours."""
+        unacknowledged = self._answers.find(peer, message_id)
+        observer = self._observers.find(peer, message_id)
+        if unacknowledged is not None and observer is None:
+            observer = self._observers.of(unacknowledged.about)
+        if observer is not None:
+            if is_reset:
+                observer.doubt()
+                return True
+            if unacknowledged is not None:
+                observer.acknowledged()
+        if unacknowledged is None:
+            return observer is not None
+        self._answers.end(unacknowledged)
+        return True

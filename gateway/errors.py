@@ -30,4 +30,6 @@ class CommandError(GatewayError):
 
 
 class BusyError(GatewayError):
-    """As many commands as there is room for are under way."""
+    """There is no room for one more now; `wait_s` says when to come again."""
+
+    wait_s = 1

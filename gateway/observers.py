@@ -9,11 +9,15 @@ Rules:
    and a silent gateway should be noticed.
 3. Whoever has been sent the first block of an answer is told no more until the last one is
    fetched, or 2 s have passed: a new answer would take the place of the one being read.
-4. Each minute a notification is confirmable. Whoever does not acknowledge it, or resets any, is
-   forgotten; so is a key that is revoked.
+4. Each minute a notification is confirmable, and whoever does not acknowledge it is forgotten; so
+   is a key that is revoked. After an RST, which anybody may forge, the next one is confirmable,
+   and until it is acknowledged no other follows.
+5. Somebody who is not an owner has at most 3, with all keys together. An owner for whom there is
+   no room takes the place of one of those.
 """
 
 from gateway.const import const
+from gateway.vault.principals import OWNER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     class Observable(Protocol):
         """A resource that can be observed."""
 
+        roles: dict[int, int]
+
         def version(self, request: Request) -> int:
             """Return a number that changes with what `handle` would answer."""
 
@@ -33,11 +39,13 @@ if TYPE_CHECKING:
 
 
 MAX_OBSERVERS = 8
+MAX_OBSERVERS_EACH = 3
 
 _INTERVAL_MS = const(250)
 _MAX_INTERVAL_MS = const(10000)
 _CONFIRM_INTERVAL_MS = const(60000)
 _READING_MS = const(2000)
+_GIVEN_UP_MS = const(100_000)  # a little later than the last retransmission is
 
 
 class Observer:
@@ -52,6 +60,8 @@ class Observer:
         self.told_ms = request.now_ms
         self.confirmed_ms = request.now_ms
         self.is_reading = False
+        self.is_doubted = False
+        self.is_awaited = False
 
     def asks_the_same_as(self, request: "Request") -> bool:
         """Tell whether a request asks for the same resource with the same key."""
@@ -64,6 +74,8 @@ class Observer:
 
     def due_ms(self) -> int:
         """Return when the next notification is due, if nothing changes until then."""
+        if self.is_doubted:
+            return self.told_ms + (_GIVEN_UP_MS if self.is_awaited else _INTERVAL_MS)
         if self.is_reading:
             return self.told_ms + _READING_MS
         if self.resource.version(self.request) != self.version:
@@ -80,10 +92,20 @@ class Observer:
         self.number = (self.number + 1) & 0xFFFFFF
         self.version = self.resource.version(self.request)
         self.told_ms = now_ms
-        if now_ms - self.confirmed_ms < _CONFIRM_INTERVAL_MS:
+        if self.is_doubted:
+            self.is_awaited = True
+        elif now_ms - self.confirmed_ms < _CONFIRM_INTERVAL_MS:
             return False
         self.confirmed_ms = now_ms
         return True
+
+    def doubt(self) -> None:
+        """Take note that it, or somebody in its name, has rejected a notification."""
+        self.is_doubted = True
+
+    def acknowledged(self) -> None:
+        """Take note that it has acknowledged a notification."""
+        self.is_doubted = self.is_awaited = False
 
 
 class Observers:
@@ -98,13 +120,20 @@ class Observers:
     def add(self, request: "Request", resource: "Observable") -> "Observer | None":
         """Register a request; None if there are too many."""
         self.remove(request)
-        self._observers = [
-            observer for observer in self._observers if not observer.asks_the_same_as(request)
-        ]
-        if len(self._observers) >= MAX_OBSERVERS:
-            return None
+        others = [each for each in self._observers if not each.asks_the_same_as(request)]
+        self._observers = others
+        asker = request.known_key.principal
+        if asker.rank < OWNER:
+            own = [each for each in others if each.request.known_key.principal is asker]
+            if len(own) >= MAX_OBSERVERS_EACH or len(others) >= MAX_OBSERVERS:
+                return None
+        elif len(others) >= MAX_OBSERVERS:
+            lesser = [each for each in others if each.request.known_key.principal.rank < OWNER]
+            if not lesser:
+                return None
+            others.remove(lesser[0])
         observer = Observer(request, resource)
-        self._observers.append(observer)
+        others.append(observer)
         return observer
 
     def remove(self, request: "Request") -> None:
@@ -121,18 +150,27 @@ class Observers:
             if observer.asks_the_same_as(request):
                 observer.is_reading = False
 
-    def drop(self, observer: Observer) -> None:
-        """Forget an observer."""
-        if observer in self._observers:
-            self._observers.remove(observer)
+    def of(self, request: "Request") -> "Observer | None":
+        """Return the observer that a request has registered."""
+        for observer in self._observers:
+            if observer.request is request:
+                return observer
+        return None
 
-    def reset(self, peer: "Hashable", message_id: int) -> None:
-        """Forget the observer that rejected a notification."""
-        self._observers = [
-            observer
-            for observer in self._observers
-            if observer.message_id != message_id or observer.request.peer != peer
-        ]
+    def drop(self, request: "Request") -> None:
+        """Forget the observer that a request has registered, if there is one."""
+        self._observers = [each for each in self._observers if each.request is not request]
+
+    def forget(self, kid: bytes) -> None:
+        """Forget all that a key observes."""
+        self._observers = [each for each in self._observers if each.request.known_key.kid != kid]
+
+    def find(self, peer: "Hashable", message_id: int) -> "Observer | None":
+        """Return the observer whose last notification this was."""
+        for observer in self._observers:
+            if observer.message_id == message_id and observer.request.peer == peer:
+                return observer
+        return None
 
     def due(self, now_ms: int) -> "list[Observer]":
         """Return who is to be told now."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from gateway.coap.message import Options
     from gateway.oscore.protection import ProtectedRequest
-    from gateway.vault.keys import Key
+    from gateway.vault.key import Key
 
     # What a resource answers: code, options, payload. A payload of more than a block is a list of
     # blocks. None: later, through Endpoint.respond.
@@ -45,6 +45,9 @@ class Request:
 
     Attributes:
         exchange: what copies of the message have in common: peer, message id and token.
+        source: the host that it came from, None for the cable.
+        size: of its datagram, in bytes.
+        is_proven: its sender is where it says: an answer may be larger than the request.
         key: the context it was verified with, None for one in plain text.
         segments: the URI's path.
         is_fresh: it carries an Echo value that is a few seconds old at most.
@@ -54,7 +57,7 @@ class Request:
     What most requests lack stands here as the class's own attribute, and takes no memory in each.
     """
 
-    on_cable = False
+    is_proven = False
     is_acknowledged = False
     ack_due_ms = 0
     after = 0
@@ -78,16 +81,17 @@ class Request:
         token: bytes,
         peer: "Hashable",
         now_ms: int,
-        on_cable: bool,
+        source: "bytes | str | None",
+        size: int,
     ) -> None:
         self.is_confirmable = is_confirmable
         self.exchange = (peer, message_id, token)
         self.peer = peer
         self.token = token
         self.now_ms = now_ms
+        self.source = source
+        self.size = size
         self.segments: list[bytes] = []
-        if on_cable:
-            self.on_cable = True
 
     def read(self, code: int, options: "Options", payload: bytes) -> None:
         """Take over the code, options and payload that the sender vouched for.
@@ -115,6 +119,11 @@ class Request:
                 self.block1 = value
             elif number & 1 and number != URI_HOST and number != URI_PORT:
                 self.unknown_option = number  # critical: what cannot be heeded must be refused
+
+    @property
+    def on_cable(self) -> bool:
+        """Whether it came over the cable."""
+        return self.source is None
 
     @property
     def known_key(self) -> "Key":

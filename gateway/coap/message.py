@@ -188,6 +188,13 @@ def append_body(buffer: bytearray, options: "Options", payload: bytes) -> None:
         buffer.extend(payload)
 
 
+def body_bytes(options: "Options", payload: bytes) -> int:
+    """Return how many bytes `append_body` appends; it raises the same."""
+    buffer = bytearray()
+    append_body(buffer, options, payload)
+    return len(buffer)
+
+
 def nibble(n: int) -> int:
     """Return the nibble for an option's delta or length n."""
     return n if n < 13 else 13 if n < 269 else 14

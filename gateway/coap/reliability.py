@@ -18,7 +18,7 @@ from gateway.const import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
     from typing import Any
 
     Exchange = tuple[Hashable, int, bytes]
@@ -104,12 +104,20 @@ class Retransmitter:
         message.due_ms = now_ms + message.timeout_ms
         self._waiting = self._waiting[1 - _MAX_UNACKNOWLEDGED :] + [message]
 
-    def end(self, peer: "Hashable", message_id: int) -> "Unacknowledged | None":
-        """Stop watching over a message that was acknowledged or reset, and return it."""
-        for index, message in enumerate(self._waiting):
+    def find(self, peer: "Hashable", message_id: int) -> "Unacknowledged | None":
+        """Return the message to this peer that has this id."""
+        for message in self._waiting:
             if message.message_id == message_id and message.peer == peer:
-                return self._waiting.pop(index)
+                return message
         return None
+
+    def end(self, message: Unacknowledged) -> None:
+        """Stop watching over a message."""
+        self._waiting.remove(message)
+
+    def forget(self, is_over: "Callable[[Any], bool]") -> None:
+        """Stop watching over the messages about which this says so."""
+        self._waiting = [message for message in self._waiting if not is_over(message.about)]
 
     def next_timeout(self) -> "int | None":
         """Return when `due` has something to do."""

@@ -41,6 +41,11 @@ class SenderSequence:
             return None
         return min(limit + _CHUNK, _END)
 
+    @property
+    def piv_bytes(self) -> int:
+        """How long the next Partial IV is."""
+        return len(encode_piv(self._next))
+
     def reserved(self, limit: int) -> None:
         """Take note that durable storage holds `limit`."""
         self._limit = max(self._limit, limit)

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from gateway.coap.link_format import Resource
     from gateway.request import Answer, Request
 
+# What queries are compared with, and what is answered if it matches: to the shortest request that
+# can be made, nothing longer may go back.
 LINKS: "list[Resource]" = [("/system", [("rt", "carport.gateway"), ("osc", None)])]
+ANSWER = b"</system>;osc"
 
 
 class DiscoveryResource:
@@ -28,4 +31,4 @@ class DiscoveryResource:
                 links = []
         if not links and not request.is_confirmable:
             return None
-        return CONTENT, [(CONTENT_FORMAT, bytes((LINK_FORMAT,)))], link_format.encode(links)
+        return CONTENT, [(CONTENT_FORMAT, bytes((LINK_FORMAT,)))], ANSWER if links else b""

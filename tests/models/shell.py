@@ -78,7 +78,7 @@ class Shell:
         self.drain()
 
     def receive_datagram(self, data: bytes, peer: Hashable = "host", cable: bool = False) -> None:
-        self.gateway.receive_datagram(data, peer, self.now_ms, cable)
+        self.gateway.receive_datagram(data, peer, self.now_ms, cable, str(peer))
         self.drain()
 
     def receive_frame(self, arbitration_id: int, data: bytes, bus: int = 0) -> None:
@@ -120,7 +120,7 @@ class Shell:
             if not saves and not frames:
                 return
 
-    def save(self, name: str, data: bytes | None) -> None:
+    def save(self, name: str, data: bytes | bytearray | None) -> None:
         """Make one change durable."""
         if name == WIPE:
             self.storage.clear()

@@ -54,7 +54,7 @@ def _discover(member: socket.socket, payloads: list[bytes]) -> tuple[list[str], 
 
 
 def test_discovery_asks_all_coap_nodes_for_gateways(member: socket.socket) -> None:
-    found, request = _discover(member, [b'</system>;rt="carport.gateway";osc'])
+    found, request = _discover(member, [b"</system>;osc"])
 
     assert [address.rpartition(":")[2] for address in found] == [str(member.getsockname()[1])]
     assert (request.type, request.options) == (

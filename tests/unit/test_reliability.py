@@ -63,8 +63,10 @@ def test_retransmissions_double_their_distance_then_end() -> None:
 def test_an_acknowledgement_ends_it_for_its_peer_only() -> None:
     retransmitter = Retransmitter()
     retransmitter.add(b"data", "peer", 7, None, jitter=255, now_ms=0)
-    assert retransmitter.end("other", 7) is None
-    assert retransmitter.end("peer", 8) is None
+    assert retransmitter.find("other", 7) is None
+    assert retransmitter.find("peer", 8) is None
     assert retransmitter.next_timeout() == 2996
-    assert retransmitter.end("peer", 7) is not None
+    found = retransmitter.find("peer", 7)
+    assert found is not None
+    retransmitter.end(found)
     assert retransmitter.next_timeout() is None

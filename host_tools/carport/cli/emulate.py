@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from ipaddress import IPv4Interface
 from pathlib import Path
 
 import click
@@ -11,6 +12,23 @@ from carport.emulator.emulator import DEFAULT_CAR, Emulator
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PORT = click.IntRange(0, 65535)
+
+
+class IPv4(click.ParamType):
+    """An address with the length of its network's prefix."""
+
+    name = "address"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> IPv4Interface:
+        try:
+            interface = IPv4Interface(value)
+        except ValueError:
+            self.fail(f"{value} is no IPv4 address with a prefix, as 192.168.1.7/24", param, ctx)
+        if "/" not in value:
+            self.fail(f"the network is missing: {value}/24, for example", param, ctx)
+        return interface
 
 
 @click.command()
@@ -31,6 +49,12 @@ _PORT = click.IntRange(0, 65535)
 @click.option(
     "--listen-only", is_flag=True, help="Send nothing before `carport arm`, as a board in a car."
 )
+@click.option(
+    "--listen",
+    type=IPv4(),
+    metavar="ADDRESS/PREFIX",
+    help="Serve that network, from that address of this machine; else only this machine.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object when ready.")
 def emulate(
     state: Path | None,
@@ -39,6 +63,7 @@ def emulate(
     can_port: int | None,
     seed: int,
     listen_only: bool,
+    listen: IPv4Interface | None,
     as_json: bool,
 ) -> None:
     """Run a gateway and its car on this machine, until Ctrl-C.
@@ -51,7 +76,7 @@ def emulate(
       carport emulate --state ~/my-emulated-car
       carport emulate --listen-only
     """
-    emulator = Emulator(state, car, coap_port, can_port, seed, print_log, listen_only)
+    emulator = Emulator(state, car, coap_port, can_port, seed, print_log, listen_only, listen)
     asyncio.run(_run(emulator, state is not None, as_json))
 
 

@@ -17,6 +17,7 @@ from gateway.errors import DecodeError
 PORT = 5683
 ALL_COAP_NODES = "224.0.1.187"
 RESOURCE_TYPE = "carport.gateway"
+LINK = b"</system>;osc"  # all that a gateway tells a stranger, and only if that type was asked for
 
 _PING_REPEAT_S = 0.25
 
@@ -118,8 +119,4 @@ def _is_gateway(data: bytes, token: bytes) -> bool:
         answer = coap.decode(data)
     except DecodeError:
         return False
-    return (
-        answer.code == CONTENT
-        and answer.token == token
-        and RESOURCE_TYPE.encode() in answer.payload
-    )
+    return answer.code == CONTENT and answer.token == token and answer.payload == LINK

@@ -7,6 +7,7 @@ The state folder holds the board's flash and what the car was like when the emul
 """
 
 import asyncio
+import errno
 import fcntl
 import json
 import os
@@ -14,6 +15,7 @@ import socket
 import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ from carport.profile import compile_to_file
 from carport.profile.installed import profile_folder
 
 HOST = "127.0.0.1"
+LOOPBACK = IPv4Interface("127.0.0.1/8")
 COAP_PORT = 5683
 CAN_PORT = 29536
 CHANNELS = ("can0", "can1")  # of a car's buses, in their order
@@ -46,6 +49,7 @@ class Emulator:
     state: a folder that outlives the emulator; None for one that does not. A port of 0 is any free
     one, of None the usual one if it is free. on_log gets each line the board prints.
     is_listen_only: the board is as one in a car, which sends nothing before its owner arms it.
+    listen: an address of this machine and the network that the board serves; None for loopback.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Emulator:
         seed: int,
         on_log: Callable[[str], None],
         is_listen_only: bool = False,
+        listen: IPv4Interface | None = None,
     ) -> None:
         self.endpoints: dict[str, Any] = {}
         self._state = state
@@ -66,6 +71,7 @@ class Emulator:
         self._seed = seed
         self._on_log = on_log
         self._is_listen_only = is_listen_only
+        self._listen = LOOPBACK if listen is None else listen
         self._parts = AsyncExitStack()
 
     async def start(self) -> None:
@@ -98,11 +104,14 @@ class Emulator:
         parts.push_async_callback(hub.stop)
         line = SerialLine()
         parts.callback(line.close)
-        coap_port = _choose_udp_port(self._coap_port)
+        address = str(self._listen.ip)
+        coap_port = _choose_udp_port(address, self._coap_port)
         settings = {
             "name": f"carport-{coap_port}",
             "profile": str(compiled),
             "flash": str(state / "flash.img"),
+            "address": address,
+            "network": str(self._listen.network),
             "coap_port": coap_port,
             "serial": line.board_path,
             "can_port": can_port,
@@ -129,7 +138,7 @@ class Emulator:
         parts.push_async_callback(control.stop)
 
         self.endpoints = {
-            "coap": f"coap://{HOST}:{coap_port}",
+            "coap": f"coap://{address}:{coap_port}",
             "serial": line.host_path,
             "can": {
                 "interface": "socketcand",
@@ -174,17 +183,21 @@ async def _start_hub(hub: Hub, port: int | None) -> int:
         raise CarportError(f"TCP port {port} is taken: choose another --can-port") from error
 
 
-def _choose_udp_port(port: int | None) -> int:
+def _choose_udp_port(address: str, port: int | None) -> int:
     """Return the port if it is free; the VM binds it a moment later, and when it restarts."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind((HOST, COAP_PORT if port is None else port))
+            probe.bind((address, COAP_PORT if port is None else port))
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise CarportError(
+                    f"this machine does not have the address {address}: choose another --listen"
+                ) from error
             if port is not None:
                 raise CarportError(
                     f"UDP port {port} is taken: choose another --coap-port"
                 ) from error
-            probe.bind((HOST, 0))
+            probe.bind((address, 0))
         chosen: int = probe.getsockname()[1]
     return chosen
 
