@@ -22,7 +22,7 @@ _FIELDS = ("purpose", "interval_s", "keep_days", "until", "precision")
 _MAX_PURPOSE_BYTES = const(120)
 _MAX_INTERVAL_S = const(3600)
 _MAX_KEEP_DAYS = const(3650)
-_LONGEST_S = const(158_112_000)  # five years, with two leap days at most
+_LONGEST_S = const(157_852_800)  # five years, two of them leap years
 _MAX_STEP = const(1 << 30)
 _MAX_TRANSFERS = const(8)
 

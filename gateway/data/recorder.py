@@ -50,18 +50,22 @@ class Group:
         self.row: list[int | None] = [None] * len(columns)
         self.row_ms = -1
         self.is_known = False
-        self.due_ms = now_ms
+        self.due_ms = 0
+        self._plan(now_ms)
 
     def sample(self, now_ms: int) -> bool:
         """Take the next row; return whether it is to be kept."""
-        interval_ms = self.interval_s * 1000
-        self.due_ms = (now_ms // interval_ms + 1) * interval_ms
+        self._plan(now_ms)
         was_known = self.is_known
         self.is_known = self.columns.sample(self.row, now_ms)
         if not self.is_known and not was_known:
             return False
         self.row_ms = now_ms
         return True
+
+    def _plan(self, now_ms: int) -> None:
+        interval_ms = self.interval_s * 1000
+        self.due_ms = (now_ms // interval_ms + 1) * interval_ms
 
 
 class Recorder:

@@ -130,7 +130,7 @@ class VehicleState:
         return denominator or 1
 
     def resolution(self, leaf: int) -> int:
-        """Return the step from one `scaled` number to the next, 1 unless they are its multiples."""
+        """Return the step between `scaled` numbers; 1 unless all of them are its multiples."""
         meaning = self._meanings[self._leaves[leaf][3]]
         step: int = abs(meaning[_NUMERATOR])
         return 1 if meaning[_OFFSET] % step else step

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import io
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,7 +96,7 @@ def check_order(blocks: list[Block]) -> None:
     Raises:
         BrokenError: a block was dropped, swapped or replaced before the one that this names.
     """
-    for before, after in zip(blocks, blocks[1:], strict=False):
+    for before, after in itertools.pairwise(blocks):
         if after.header["previous"] != before.tag or (
             after.header["block"] <= before.header["block"]
         ):

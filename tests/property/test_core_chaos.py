@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from gateway.data.ledger import Ledger
 from gateway.endpoint import Endpoint
 from gateway.oscore.replay_window import ReplayWindow
 from gateway.oscore.sender_sequence import SenderSequence
@@ -118,8 +120,13 @@ def a_new_key_is_not_waited_for(patch: pytest.MonkeyPatch) -> None:
         original(keys, key)
         return 0
 
-    original = Keys._add
+    def note(ledger: Ledger, *args: Any) -> int:
+        noted(ledger, *args)
+        return 0
+
+    original, noted = Keys._add, Ledger.add
     patch.setattr(Keys, "_add", add)
+    patch.setattr(Ledger, "add", note)
 
 
 def frames_are_cancelled_for_us_only(patch: pytest.MonkeyPatch) -> None:
