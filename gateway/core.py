@@ -9,6 +9,7 @@ a monotonic clock that starts wherever it likes.
 from binascii import hexlify
 
 from gateway.endpoint import Endpoint
+from gateway.home import Home
 from gateway.resources.arm import ArmResource
 from gateway.resources.commands import CommandResource, answer_of
 from gateway.resources.discovery import DiscoveryResource
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from gateway.oscore.ccm import BlockCipherFactory
     from gateway.request import Request
     from gateway.vault.records import Save
+    from gateway.vault.settings import Settings
     from gateway.vehicle.receipts import Receipt
 
 VERSION = "0.1.0"
@@ -86,9 +88,7 @@ class Gateway:
     ) -> None:
         # Of the profile only what is used is kept: a board frees the rest.
         self._profile = {key: profile[key] for key in ("name", "title")}
-        self._name = name
         self._platform = platform
-        self._read_block = read_block
         self._crash = crash
         self._is_safe_mode = is_safe_mode
         self._started_ms = now_ms
@@ -98,6 +98,21 @@ class Gateway:
         self._clock = WallClock(self._records, now_ms)
         self._keys = Keys(self._records, aes, random, self._clock)  # removes receipts of nobody's
         self._state = VehicleState(profile)
+        boot = random(BOOT_BYTES)
+        self._home = Home(
+            profile,
+            self._state,
+            self._records,
+            read_block,
+            aes,
+            random,
+            self._clock,
+            boot,
+            name,
+            now_ms,
+        )
+        self._keys.note_pairing = self._note_pairing
+        name = self.settings.name
         self._receipts = Receipts(self._records, now_ms)
         self._engine = CommandEngine(profile, self._state, self._records, self._receipts)
         self._controllers: dict[int, Callable[[int], dict[str, int]]] = {}
@@ -115,9 +130,10 @@ class Gateway:
         resources[b"signals"] = SignalsResource(self._state)
         resources[b"receipts"] = ReceiptResource(self._receipts)
         resources[b"keys"] = KeysResource(self._keys, name, resources, self._forget)
-        resources[b"time"] = TimeResource(self._clock, random(BOOT_BYTES), now_ms)
+        resources[b"time"] = TimeResource(self._clock, boot, now_ms)
         resources[b"arm"] = ArmResource(self._arming, self._disarm)
         resources[b"system"] = SystemResource(self._describe)
+        self._home.add_resources(resources, not is_safe_mode)
         open_resources = self._endpoint.open_resources
         open_resources[b".well-known/core"] = DiscoveryResource()
         open_resources[b"pair"] = PairResource(self._keys, name)
@@ -125,6 +141,11 @@ class Gateway:
             self._logs.append(f"{len(self._records.damaged)} damaged records were left out")
         if self._keys.are_lost:
             self._logs.append("all keys are lost: press the button for 3 s, then pair again")
+
+    @property
+    def settings(self) -> "Settings":
+        """Name, region and Wi-Fi, as the owner has set them."""
+        return self._home.settings
 
     def attach(self, bus: int, describe: "Callable[[int], dict[str, int]]") -> None:
         """Ask a controller what it has counted, with the time, when `/system` is read."""
@@ -196,6 +217,7 @@ class Gateway:
             by = self._arming.press(now_ms)
             if by is not None:
                 self.is_armed = self._engine.is_armed = True
+                self._home.note("arm", by, {"armed": True}, now_ms)
                 self._logs.append(f"armed by {by} and the button")
 
     def saved(self, number: int, now_ms: int) -> None:
@@ -213,6 +235,7 @@ class Gateway:
         self._endpoint.handle_timer(now_ms)
         if self._router is not None:
             self._router.handle_timer(now_ms)
+        self._home.handle_timer(now_ms, not self._engine.is_active)
         daily_ms = self._clock.next_timeout()
         if daily_ms is not None and now_ms >= daily_ms:
             self._clock.store(now_ms)
@@ -233,6 +256,9 @@ class Gateway:
             router = self._router.next_timeout()
             if first is None or (router is not None and router < first):
                 first = router
+        home = self._home.next_timeout(not self._engine.is_active)
+        if first is None or (home is not None and home < first):
+            first = home
         daily = self._clock.next_timeout()
         if first is None or (daily is not None and daily < first):
             first = daily
@@ -285,6 +311,7 @@ class Gateway:
                 self._endpoint.respond(request, answer, now_ms)
                 self._waiting.remove(pair)
             self._logs.append(f"{receipt.command} {receipt.id} {receipt.state} for {receipt.by}")
+            self._home.note_command(receipt, now_ms)
             self._engine.finished.pop(0)
 
     def _forget(self, kid: bytes, now_ms: int) -> int:
@@ -299,6 +326,9 @@ class Gateway:
         self._endpoint.forget(kid)
         self._logs.append(f"key {hexlify(kid).decode()} is revoked")
         return self._receipts.forget(kid)
+
+    def _note_pairing(self, name: str, now_ms: int) -> None:
+        self._home.ledger.add("keys", name, {"paired": True}, now_ms)
 
     def _disarm(self, by: str, now_ms: int) -> None:
         """Send nothing from now on, and end the commands under way."""
@@ -326,7 +356,7 @@ class Gateway:
         counters = dict(self._endpoint.counters)
         counters.update(self._state.counters)
         described = {
-            "gateway": self._name,
+            "gateway": self.settings.name,
             "version": VERSION,
             "profile": self._profile["name"],
             "car": self._profile["title"],
@@ -339,6 +369,9 @@ class Gateway:
             described["safe_mode"] = True
         if is_owner and self._crash is not None:
             described["crash"] = self._crash
+        data = self._home.describe()
+        if data is not None:
+            described["data"] = data
         if self._router is not None:
             described["routes"] = self._router.describe(self._state.bus_name)
         return described
