@@ -15,7 +15,7 @@ from gateway.coap.numbers import (
 from gateway.endpoint import CHALLENGE
 from gateway.errors import BusyError, DecodeError
 from gateway.request import CBOR_FORMAT, SENML_FORMAT, diagnostic
-from gateway.vault.principals import DRIVER, VIEWER
+from gateway.vault.principals import COMMAND, VIEWER
 from gateway.vehicle.receipts import CONFIRMED, DIGEST_BYTES, REFUSED, Receipt
 
 TYPE_CHECKING = False
@@ -40,7 +40,7 @@ class CommandResource:
     """
 
     segments = 1
-    roles = {GET: VIEWER, POST: DRIVER}
+    roles = {GET: VIEWER, POST: COMMAND}
 
     def __init__(
         self,

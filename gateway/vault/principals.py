@@ -15,7 +15,8 @@ Rules:
 2. Whatever the scopes, everybody may read their own receipts and the time, and enrol further
    contexts for themselves.
 3. Outside of its time window, or with its uses spent, a key sees nothing any more. While the
-   gateway does not know the time, the same holds for every guest.
+   gateway does not know the time, the same holds for every guest. A command is judged so by its
+   resource (least rank COMMAND), which first looks whether it was given before.
 4. A use is reserved when a command begins, counted durably before its intent, and given back if
    the command was refused after all. A power cut may lose one, and never grants one.
 """
@@ -31,8 +32,15 @@ if TYPE_CHECKING:
 
 VIEWER = 1
 DRIVER = 2
-OWNER = 3
-RANKS = {"viewer": VIEWER, "driver": DRIVER, "guest": DRIVER, "service": DRIVER, "owner": OWNER}
+COMMAND = 3  # a driver's too
+OWNER = 4
+RANKS = {
+    "viewer": VIEWER,
+    "driver": COMMAND,
+    "guest": COMMAND,
+    "service": COMMAND,
+    "owner": OWNER,
+}
 
 MAX_NAME_BYTES = 32
 READ = ":read"
@@ -112,12 +120,8 @@ class Limits:
             return "this key is used up"
         return ""
 
-    def allow(self, segment: bytes, code: int, now_ms: int) -> bool:
-        """Tell whether a method of a resource is within these limits.
-
-        A command is told only whether it is in scope: its resource judges the rest, once it knows
-        that it is not one that was given before.
-        """
+    def allow(self, segment: bytes, code: int, least_rank: int, now_ms: int) -> bool:
+        """Tell whether a method of a resource is within these limits; a command, in scope."""
         if code == GET and (segment == b"receipts" or segment == b"time"):
             return True
         if code == POST and segment == b"keys":
@@ -127,7 +131,7 @@ class Limits:
             is_read = code in (GET, FETCH)
             if not is_read or segment + READ.encode() not in scopes:
                 return False
-        return code == POST or not self.refusal(now_ms)
+        return least_rank == COMMAND or not self.refusal(now_ms)
 
 
 class Principal:
@@ -135,7 +139,7 @@ class Principal:
 
     Attributes:
         role: "owner", "driver", "guest", "service" or "viewer".
-        rank: OWNER, DRIVER or VIEWER.
+        rank: what is compared with the least rank of a resource.
         region: the ISO 3166-1 country whose records it may have, None if none was said.
         used_ms: when it was last heard of, since that was stored; None if not since then.
         last_used_s: the same in unix seconds, as it is stored.
@@ -157,7 +161,7 @@ class Principal:
         if self.rank < least_rank:
             return False
         limits = self.limits
-        return limits is None or limits.allow(segment, code, now_ms)
+        return limits is None or limits.allow(segment, code, least_rank, now_ms)
 
     def why_not(self, now_ms: int) -> str:
         """Return the sentence for somebody who may not."""

@@ -49,11 +49,13 @@ class Receipt:
         kid: the context it came from; b"" for the gateway's own.
         evidence: frames of the car, or notes, as `carport.cddl` has them.
         change: the number of the record change that must be durable before anybody is told.
-        has_intent: whether the intent was stored, and still is.
+        has_intent: whether the intent was stored.
+        is_kept: whether the outcome is stored too; not that of a key that was revoked meanwhile.
         uses: of whoever may give a number of commands only, until this one is counted for good.
         payload: what `encode` returned once the last state was reached.
     """
 
+    is_kept = True
     uses: "Uses | None" = None
 
     def __init__(
@@ -167,8 +169,20 @@ class Receipts:
         if receipt.uses is not None:
             receipt.uses.spend()
         if receipt.kid:
-            receipt.change = self._store_intents(receipt)
+            receipt.change = self._store_intents(receipt, True)
         receipt.has_intent = True
+
+    def withdraw(self, receipt: Receipt) -> None:
+        """Take back an intent that storage has not taken: the command is to be refused."""
+        receipt.has_intent = False
+        receipt.change = 0
+        if receipt.uses is not None:
+            receipt.uses.give_back()
+            receipt.uses = None
+        if any([other.has_intent and other.kid == receipt.kid for other in self._under_way]):
+            self._store_intents(receipt, False)
+        else:
+            self._records.delete(_name("intents", receipt.kid))
 
     def finish(self, receipt: Receipt) -> None:
         """Keep what became of a command that has reached its last state."""
@@ -181,7 +195,7 @@ class Receipts:
         if receipt.kid:
             receipt.payload = receipt.encode()
             entry = (receipt.kid, receipt.id, receipt.digest, receipt.state, receipt.payload)
-            if receipt.has_intent:
+            if receipt.has_intent and receipt.is_kept:
                 receipt.change = self._store_outcome(entry)
             else:
                 self._recent = self._recent[1 - _KEPT_IN_MEMORY :] + [entry]
@@ -196,7 +210,7 @@ class Receipts:
         self._last_ids.pop(kid, None)
         for receipt in self._under_way:
             if receipt.kid == kid:
-                receipt.has_intent = False
+                receipt.is_kept = False
                 receipt.uses = None
         number = 0
         for kind in ("intents", "receipts"):
@@ -209,11 +223,12 @@ class Receipts:
         entries: list[list[Any]] = [] if stored is None else cbor.decode(stored)
         return entries
 
-    def _store_intents(self, newest: Receipt) -> int:
+    def _store_intents(self, newest: Receipt, is_with_newest: bool) -> int:
         intents = [
             [receipt.id, receipt.digest, receipt.command, receipt.arguments, receipt.by]
             for receipt in self._under_way
-            if receipt is newest or (receipt.has_intent and receipt.kid == newest.kid)
+            if (receipt is newest and is_with_newest)
+            or (receipt.has_intent and receipt.kid == newest.kid)
         ]
         return self._records.put(_name("intents", newest.kid), cbor.encode(intents))
 
