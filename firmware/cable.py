@@ -5,6 +5,7 @@ from gateway.slipmux import COAP, Decoder, encode_coap, encode_log
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firmware.ports.unix.uart import UART
+    from firmware.no_gateway import NoGateway
     from gateway.core import Gateway
 
 PEER = b"cable"  # the peer of whatever came over it; on a PC the others are bytes as well
@@ -15,7 +16,7 @@ _READ_BYTES = 256
 class Cable:
     """The core's cable, on a serial port with machine.UART's methods and a `stream` to poll."""
 
-    def __init__(self, gateway: "Gateway", uart: "UART", decoder: Decoder) -> None:
+    def __init__(self, gateway: "Gateway | NoGateway", uart: "UART", decoder: Decoder) -> None:
         self.stream = uart.stream
         self._decoder = decoder
         self._gateway = gateway

@@ -1,24 +1,42 @@
-"""What the board runs: the firmware, from its start to its end."""
+"""What the board runs: the firmware, from its start to its end, which is a restart."""
 
 import gc
+import time
 
+from firmware.board import Board
+from firmware.clock import Clock
+from firmware.crash_log import CrashLog
 from gateway.const import const
 
 _BOOT_THRESHOLD_BYTES = const(4096)
 
 
 def main() -> None:
-    """Start the gateway, and run it for ever.
+    """Run the gateway for ever; whatever ends it is kept, and the board starts again.
 
-    What is made now stays for ever. Garbage in between would leave a heap full of small holes, so
-    for this once it is collected early and often.
+    What is made at the start stays for ever. Garbage in between would leave a heap full of small
+    holes, so for this once it is collected early and often.
+
+    Only Ctrl-C comes out of here, for somebody who held the button at the start.
     """
     gc.threshold(_BOOT_THRESHOLD_BYTES)
-    from firmware.start import start
+    board = Board()
+    clock = Clock(time.ticks_ms, time.ticks_diff)
+    crashes = CrashLog()
+    try:
+        from firmware.start import start
 
-    runner = start()
-    gc.threshold(-1)
-    runner.run()
+        runner = start(board, clock, crashes)
+        gc.threshold(-1)
+        runner.run()
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        from firmware.health import reason_of, trace_of
+
+        trace = trace_of(error)
+        for line in trace.splitlines():
+            board.log(line)
+        crashes.note(reason_of(error), trace, clock.now_ms(), {"heap_free": gc.mem_free()})
+    board.reset()
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ Rules:
 1. It waits in one `select.poll`, without a task, an allocation or a polling sleep for a wake-up.
    Each source that is ready gets one go a turn, so none starves the others.
 2. A save that fails is tried again with the next one or after a second, and nothing that depends
-   on it leaves meanwhile. None is begun while a frame waits for its acknowledgement, up to its
-   deadline: during a flash erase it could not be taken back.
+   on it leaves meanwhile; the core hears of it, and refuses what would need one. None is begun
+   while a frame waits for its acknowledgement, up to its deadline: during a flash erase it could
+   not be taken back.
 3. Garbage is collected between two inputs, but not between a command's arrival and its frame: once
    there are 24 KiB of it if nothing is ready, once there are 48 KiB if something is. So the heap
    does not run full on the way to a frame, and what lives long stays close together: the rest is
@@ -20,17 +21,18 @@ Rules:
    datagram that comes; 2 KiB for each that leaves, and 1 KiB for each 32 bytes of it; 1 KiB for
    each turn of the timer. CAN frames make none.
    `gc.threshold` keeps its default: MicroPython collects by itself only when the heap is full.
-4. An error costs its turn, not the gateway: it is logged with its trace. Too many in a minute, and
-   the board is reset.
+4. An error costs its input, not the gateway: it is logged with its trace. Too many in a minute,
+   and the board is reset. The watchdog is fed after a turn without one (firmware/health.py).
+5. After a wipe the board starts again, half a second later.
 """
 
 import gc
-import io
 import select
-import sys
 
 from firmware.cable import PEER
+from firmware.health import LONGEST_WAIT_MS
 from gateway.const import const
+from gateway.vault.records import WIPE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from firmware.cable import Cable
     from firmware.can_bus import CanBus
     from firmware.clock import Clock
+    from firmware.health import Health
+    from firmware.no_gateway import NoGateway
     from firmware.storage import Storage
     from firmware.udp import Udp
     from gateway.core import Gateway
@@ -53,14 +57,13 @@ if TYPE_CHECKING:
         def handle(self, now_ms: int) -> None: ...
 
 
-_LONGEST_WAIT_MS = const(3_600_000)  # the clock must be read now and then
 _SAVE_AGAIN_MS = const(1000)
 _IDLE_GARBAGE_KIB = const(24)
 _BUSY_GARBAGE_KIB = const(48)
 _INPUT_KIB = const(8)
 _ANSWER_KIB = const(2)
-_MAX_ERRORS = const(16)
-_ERRORS_FOR_MS = const(60_000)
+_ENOSPC = const(28)  # littlefs's and Linux's; MicroPython's errno does not name it
+_LEAVING_MS = const(500)  # after a wipe, for the answer to it
 
 
 class Runner:
@@ -69,41 +72,41 @@ class Runner:
     Args:
         log: takes a line of text; the cable gets each as well.
         reset: restarts the board; does not return.
-        udp: where datagrams leave that are not for the cable.
+        udp: where datagrams leave that are not for the cable; None if there is only the cable.
         buses: the controllers, in the order of the core's buses.
-
-    `errors` counts the turns that failed.
+        health: is told of each turn, and of each error.
     """
 
     def __init__(
         self,
-        gateway: "Gateway",
+        gateway: "Gateway | NoGateway",
         clock: "Clock",
-        storage: "Storage",
+        storage: "Storage | None",
         log: "Callable[[str], object]",
         reset: "Callable[[], object]",
-        udp: "Udp",
+        udp: "Udp | None",
         cable: "Cable",
         buses: "list[CanBus]",
+        health: "Health",
     ) -> None:
-        self._gateway = gateway
+        self._gateway: Any = gateway
         self._now_ms = clock.now_ms
         self._storage = storage
         self._log_line = log
         self._reset = reset
-        self._send = udp.send
+        self._send = None if udp is None else udp.send
         self._cable = cable
         self._buses = buses
+        self._health = health
         self._poll = select.poll()
         self._handlers: dict[int, tuple[Callable[[int], None], int]] = {}
-        self._unsaved: list[Save] = []
+        self._failed = 0  # the number of the newest change when saving failed, 0 if it did not
         self._save_again_ms = 0
+        self._leave_ms: int | None = None
         self._is_armed = False
         self._garbage_kib = 0
-        self.errors = 0
-        self._recent_errors = 0
-        self._recent_since_ms = 0
-        self.add(udp)
+        if udp is not None:
+            self.add(udp)
         self.add(cable)
         for bus in buses:
             self.add(bus, 0)
@@ -126,19 +129,21 @@ class Runner:
                 self._note_error(error)
 
     def turn(self) -> None:
-        """Wait for something to do, and do it."""
+        """Wait for something to do, and do it; one source's error keeps no other from its go."""
         now_ms = self._now_ms()
         wait_ms = self._wait_ms(now_ms)
+        is_well = True
         if wait_ms <= 0:
+            if self._leave_ms is not None and now_ms >= self._leave_ms:
+                self._reset()
             self._gateway.handle_timer(now_ms)
             for bus in self._buses:
                 bus.handle_timer(now_ms)
             self._garbage_kib += 1
             self._settle()
             wait_ms = 0
-        if self._unsaved:
+        if self._failed:
             if now_ms >= self._save_again_ms:
-                self._save()
                 self._settle()
             wait_ms = min(wait_ms, max(self._save_again_ms - now_ms, 0))
         if self._garbage_kib >= _IDLE_GARBAGE_KIB and not self._gateway.is_urgent:
@@ -149,8 +154,14 @@ class Runner:
             is_idle = False
             handle, garbage_kib = handlers[id(ready[0])]
             self._garbage_kib += garbage_kib
-            handle(self._now_ms())
-            self._settle()
+            try:
+                handle(self._now_ms())
+                self._settle()
+            except Exception as error:  # noqa: BLE001 - as above
+                is_well = False
+                self._note_error(error)
+        if is_well:
+            self._health.turn_was_well(now_ms)
         if (
             self._garbage_kib >= (_IDLE_GARBAGE_KIB if is_idle else _BUSY_GARBAGE_KIB)
             and not self._gateway.is_urgent
@@ -160,7 +171,9 @@ class Runner:
 
     def _wait_ms(self, now_ms: int) -> int:
         """Return how long there is nothing to do; 0 or less if a deadline has come."""
-        wait_ms = _LONGEST_WAIT_MS
+        wait_ms = LONGEST_WAIT_MS
+        if self._leave_ms is not None:
+            wait_ms = min(wait_ms, self._leave_ms - now_ms)
         timeout_ms = self._gateway.next_timeout()
         if timeout_ms is not None:
             wait_ms = min(wait_ms, timeout_ms - now_ms)
@@ -182,9 +195,8 @@ class Runner:
                 self._buses[transmission.bus].cancel(transmission)
             saves = self._saves_to_do()
             while saves:
-                self._unsaved = self._unsaved + saves if self._unsaved else saves
-                self._save()
-                saves = gateway.saves()
+                self._save(saves)
+                saves = self._saves_to_do()
             frames = gateway.frames()
             if not frames:
                 break
@@ -196,17 +208,21 @@ class Runner:
             self._garbage_kib += _ANSWER_KIB + (len(data) >> 5)
             if peer is PEER:
                 self._cable.send(data)
-            else:
+            elif self._send is not None:
                 self._send(data, peer)
         for line in gateway.logs():
             self._log(line)
 
     def _saves_to_do(self) -> "list[Save]":
-        """Return the core's saves, none while a frame of a command could outlast its deadline."""
+        """Return the core's saves: none while a frame of a command could outlast its deadline,
+        nor, if they failed, before there is a newer one or the time to try again.
+        """
         for bus in self._buses:
             if bus.waits_until_ms and bus.waits_until_ms > self._now_ms():
                 return []
-        return self._gateway.saves()
+        saves: list[Save] = self._gateway.saves()
+        is_newest = saves and saves[-1][0] == self._failed
+        return [] if is_newest and self._now_ms() < self._save_again_ms else saves
 
     def _route(self) -> None:
         """Give frames of one bus to the controller of another."""
@@ -222,36 +238,31 @@ class Runner:
             bus.set_armed(is_armed, self._now_ms())
         self._is_armed = is_armed
 
-    def _save(self) -> None:
-        """Make every save durable, in their order, or as many as storage takes."""
-        unsaved = self._unsaved
+    def _save(self, saves: "list[Save]") -> None:
+        """Make the saves durable, in their order, or as many as storage takes."""
         done = 0
+        failure = None
+        assert self._storage is not None
         try:
-            while unsaved:
-                number, name, data = unsaved[0]
+            for number, name, data in saves:
                 self._storage.save(name, data)
-                unsaved.pop(0)
                 done = number
         except OSError as error:
-            self._log(f"saving {name} failed ({error}): trying again")
-            self._save_again_ms = self._now_ms() + _SAVE_AGAIN_MS
+            failure = error
+        now_ms = self._now_ms()
+        self._failed = 0
         if done:
-            self._gateway.saved(done, self._now_ms())
+            self._gateway.saved(done, now_ms)
+        if failure is not None:
+            self._log(f"saving {name} failed ({failure}): trying again")
+            self._gateway.saving_failed(failure.errno == _ENOSPC, now_ms)
+            self._failed = self._gateway.saves()[-1][0]  # it has put others in their place, maybe
+            self._save_again_ms = now_ms + _SAVE_AGAIN_MS
+        elif name == WIPE:
+            self._leave_ms = now_ms + _LEAVING_MS
 
     def _note_error(self, error: Exception) -> None:
-        now_ms = self._now_ms()
-        if now_ms - self._recent_since_ms > _ERRORS_FOR_MS:
-            self._recent_errors = 0
-            self._recent_since_ms = now_ms
-        self._recent_errors += 1
-        self.errors += 1
-        trace = io.StringIO()
-        sys.print_exception(error, trace)
-        for line in trace.getvalue().splitlines():
-            self._log(line)
-        if self._recent_errors >= _MAX_ERRORS:
-            self._log("too many errors: restarting")
-            self._reset()
+        self._health.note_error(error, self._now_ms(), self._gateway.counters, self._log)
 
     def _log(self, line: str) -> None:
         self._log_line(line)

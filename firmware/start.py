@@ -1,70 +1,169 @@
-"""Puts the firmware together: the core, its sources, and the loop around them."""
+"""Puts the firmware together: the core, its sources, and the loop around them.
+
+What the board cannot do without, and only its owner can mend, is no crash: when the storage is
+damaged, or there is no profile or no place for keys, the board says so on the cable
+(firmware/no_gateway.py). In safe mode it says so of whatever goes wrong here.
+"""
 
 import gc
 import os
-import sys
-import time
 
 from firmware.aes import AES
+from firmware.board import Board
 from firmware.cable import Cable
 from firmware.can_bus import CanBus
-from firmware.clock import Clock
+from firmware.health import Health, reason_of
 from firmware.runner import Runner
 from firmware.storage import Storage
-from firmware.udp import Udp
+from firmware.udp import Link, Udp
 from gateway import cbor
+from gateway.const import const
 from gateway.core import Gateway
+from gateway.errors import GatewayError
 from gateway.slipmux import Decoder
 
-if sys.platform == "esp32":
-    from firmware.ports.esp32.board import Board
-else:
-    from firmware.ports.unix.board import Board
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from firmware.clock import Clock
+    from firmware.crash_log import CrashLog
+
+DAMAGED = "the storage is damaged: to erase it, keys too, hold the button for 10 s at start"
+NO_PROFILE = "there is no valid profile of a car: run carport flash"
+NOT_A_BENCH = (
+    "this profile routes between buses, which is for a bench alone: in a car Carport is a leaf. "
+    "If this board is in no car, let its settings say bench = true"
+)
+
+_FACTORY_RESET_MS = const(10_000)
 
 
-def start() -> Runner:
-    """Return the runner of this board's gateway, ready to run."""
-    clock = Clock(time.ticks_ms, time.ticks_diff)
-    board = Board()
-    storage = Storage(board.mount(), board.open_key_partition())
-    profile = cbor.decode(board.read_profile())
+class NotReadyError(Exception):
+    """There can be no gateway; the text says why, and what its owner can do."""
+
+
+def start(board: Board, clock: "Clock", crashes: "CrashLog") -> Runner:
+    """Return the runner of this board's gateway, or of what says why there is none."""
+    try:
+        return _start_gateway(board, clock, crashes)
+    except NotReadyError as error:
+        reason = str(error)
+    except Exception as error:
+        if not crashes.is_safe_mode:
+            raise
+        reason = "safe mode, and still " + reason_of(error)
+    return _start_without_gateway(board, clock, crashes, reason)
+
+
+def open_storage(board: Board) -> Storage:
+    """Return the board's storage, erased if it is new or the button asks for it.
+
+    Raises:
+        NotReadyError: it is damaged, or there is no place for keys.
+    """
+    is_factory_reset = board.is_button_held(_FACTORY_RESET_MS)
+    try:
+        keys = board.open_key_partition()
+        if is_factory_reset:
+            keys.save(b"")
+            board.log("factory reset: everything is erased")
+        is_worthless = not keys.load()  # nobody can ever read it
+    except OSError as error:
+        raise NotReadyError(f"there is no place for keys ({error})")
+    try:
+        return Storage(board.mount(), keys)
+    except OSError:
+        if not is_worthless:
+            raise NotReadyError(DAMAGED)
+    board.format()
+    return Storage(board.mount(), keys)
+
+
+def read_profile(board: Board) -> "dict[str, Any]":
+    """Return the compiled car.
+
+    Raises:
+        NotReadyError: there is none, it is damaged, or it is not for this board.
+    """
+    try:
+        profile: dict[str, Any] = cbor.decode(board.read_profile())
+    except (OSError, GatewayError):
+        raise NotReadyError(NO_PROFILE)
     if profile["routes"] and not board.is_bench:
-        raise RuntimeError(
-            "this profile routes between buses, which is for a bench alone: in a car Carport is a "
-            "leaf. If this board is in no car, let its settings say bench = true"
-        )
+        raise NotReadyError(NOT_A_BENCH)
+    return profile
+
+
+def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog") -> Runner:
+    storage = open_storage(board)
+    crashes.open(storage, board.ended_by)
+    is_safe_mode = crashes.is_safe_mode
+    health = Health(crashes, board.feed, board.reset, is_safe_mode)
     decoder = Decoder()
+    link = Link(board.subnet)
 
     def platform() -> "dict[str, int | str]":
         described = board.platform()
-        described["errors"] = runner.errors
+        described["errors"] = health.errors
+        described["off_link"] = link.off_link
         described["cable_bad_frames"] = decoder.bad_frames
         described["cable_oversized_frames"] = decoder.oversized_frames
         described["cable_unknown_frames"] = decoder.unknown_frames
         return described
 
-    gateway = Gateway(
-        profile,
-        storage.load(),
-        AES,
-        os.urandom,
-        clock.now_ms(),
-        board.name,
-        platform,
-        board.is_bench,
-        read_block=storage.read_block,
-    )
+    profile = read_profile(board)
+    try:
+        records = storage.load()
+    except OSError:
+        raise NotReadyError(DAMAGED)
+    try:
+        gateway = Gateway(
+            profile,
+            records,
+            AES,
+            os.urandom,
+            clock.now_ms(),
+            board.name,
+            platform,
+            board.is_bench,
+            read_block=storage.read_block,
+            is_safe_mode=is_safe_mode,
+            crash=crashes.last,
+        )
+    except GatewayError as error:  # the root: damaged, or of another version
+        raise NotReadyError(str(error))
+    board.feed()
     buses = []
     for index, (_, bitrate) in enumerate(profile["buses"]):
         can, timing, wakeup = board.open_can(index, bitrate)
         filters = profile["filters"][index]
         buses.append(CanBus(gateway, index, can, bitrate, timing, wakeup, filters))
     cable = Cable(gateway, board.open_uart(), decoder)
-    server, *listeners = [Udp(gateway, opened) for opened in board.open_sockets()]
-    runner = Runner(gateway, clock, storage, board.log, board.reset, server, cable, buses)
-    for listener in listeners:
+    sockets = (
+        [] if is_safe_mode else [Udp(gateway, opened, link) for opened in board.open_sockets()]
+    )
+    server = sockets[0] if sockets else None
+    runner = Runner(gateway, clock, storage, board.log, board.reset, server, cable, buses, health)
+    for listener in sockets[1:]:
         runner.add(listener)
     runner.add(board.open_button(gateway))
+    if is_safe_mode:
+        board.log("safe mode: there is only the cable")
     gc.collect()
     board.log(f"ready after {clock.now_ms()} ms, {gc.mem_free()} bytes free")
+    return runner
+
+
+def _start_without_gateway(
+    board: Board, clock: "Clock", crashes: "CrashLog", reason: str
+) -> Runner:
+    from firmware.no_gateway import NoGateway
+
+    gateway = NoGateway(reason)
+    health = Health(crashes, board.feed, board.reset, True)
+    cable = Cable(gateway, board.open_uart(), Decoder())
+    runner = Runner(gateway, clock, None, board.log, board.reset, None, cable, [], health)
+    runner.add(board.open_button(gateway))
+    board.log(f"ready after {clock.now_ms()} ms, but without a gateway: {reason}")
     return runner

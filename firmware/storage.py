@@ -2,6 +2,7 @@
 
     <folder>/records/<name>     what is read at boot
     <folder>/blocks/<name>      records named "block-...", which are read when asked for
+    <folder>/crash              what firmware/crash_log.py keeps; it is not sealed
 
 littlefs commits a file when it is closed, in one step: a cut of the power leaves the old content
 or the new one. A new file alone is committed in two: a cut between them leaves it empty. No record
@@ -18,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firmware.key_partition import KeyPartition
 
+_UNREADABLE = b"?"  # opens under no key, so the record counts as damaged
+
 
 class Storage:
     """The records below `folder`, and the root.
@@ -31,6 +34,7 @@ class Storage:
     def __init__(self, folder: str, keys: "KeyPartition") -> None:
         self._records = _made(folder + "/records")
         self._blocks = _made(folder + "/blocks")
+        self._crash = folder + "/crash"
         self._keys = keys
 
     def load(self) -> "dict[str, bytes]":
@@ -45,7 +49,10 @@ class Storage:
             root = None
         records = {} if root is None else {ROOT: root}
         for name in os.listdir(self._records):
-            data = _read(self._records + "/" + name)
+            try:
+                data = _read(self._records + "/" + name)
+            except OSError:
+                data = _UNREADABLE
             if data:
                 records[name] = data
         return records
@@ -66,18 +73,30 @@ class Storage:
         if name == WIPE:
             self.wipe()
         elif data is None:
-            try:
-                os.remove(self._path(name))
-            except OSError as error:
-                if error.errno != errno.ENOENT:
-                    raise error
+            _remove(self._path(name))
         elif not data:
             raise ValueError("an empty record")
         elif name == ROOT:
-            self._keys.save(data)
+            self._keys.save(bytes(data))
         else:
             with open(self._path(name), "wb") as file:
                 file.write(data)
+
+    def read_crash(self) -> "bytes | None":
+        """Return what `write_crash` wrote, None if it never did."""
+        try:
+            return _read(self._crash)
+        except OSError:
+            return None
+
+    def write_crash(self, data: bytes) -> None:
+        """Replace what is kept of the last crash.
+
+        Raises:
+            OSError: the flash is full or broken.
+        """
+        with open(self._crash, "wb") as file:
+            file.write(data)
 
     def wipe(self) -> None:
         """Destroy the root, and then remove everything else.
@@ -92,6 +111,7 @@ class Storage:
         for folder in (self._blocks, self._records):
             for name in os.listdir(folder):
                 os.remove(folder + "/" + name)
+        _remove(self._crash)
         self._keys.erase()
 
     def _path(self, name: str) -> str:
@@ -106,6 +126,14 @@ def _made(folder: str) -> str:
     except OSError:
         os.listdir(folder)  # it exists; else this says what is wrong
     return folder
+
+
+def _remove(path: str) -> None:
+    try:
+        os.remove(path)
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise error
 
 
 def _read(path: str) -> bytes:

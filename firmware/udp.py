@@ -1,7 +1,15 @@
 """UDP: the core's datagrams, and the group where a gateway is asked whether it is there.
 
-MicroPython's sockets are the same on a PC and on an ESP32, but for what an address is: the core
-takes any.
+Rules:
+
+1. What does not come from the board's own subnet is dropped here, and counted: nobody on another
+   network has any business with a car. On a PC what is sent has a time to live of 1 as well, so no
+   router passes it on; MicroPython cannot set that on an ESP32.
+2. What the core drops unread, because its host sends too much, costs no turn of the loop: up to 16
+   such datagrams are taken at once, until one is read.
+
+An address is what MicroPython's sockets make of it: on a PC the bytes of a sockaddr_in, on an
+ESP32 (host, port).
 """
 
 import socket
@@ -10,6 +18,7 @@ from gateway.const import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from gateway.core import Gateway
@@ -18,14 +27,43 @@ COAP_PORT = 5683
 ALL_COAP_NODES = "224.0.1.187"  # RFC 7252 section 12.8
 
 _MAX_BYTES = const(641)  # one more than the core takes, so that it can tell a longer one
+_MAX_DROPPED = const(16)
+_MAX_NEIGHBOURS = const(16)
 _IPPROTO_IP = const(0)
+_IP_TTL = const(2)
+
+
+class Link:
+    """The board's own subnet; `off_link` counts what came from elsewhere.
+
+    look_up: returns (address, netmask), 4 bytes each, or None while there is no network.
+    """
+
+    def __init__(self, look_up: "Callable[[], tuple[bytes, bytes] | None]") -> None:
+        self.off_link = 0
+        self._look_up = look_up
+        self._neighbours: set[bytes | str] = set()  # the last that were seen to be here
+
+    def has(self, source: "bytes | str") -> bool:
+        """Tell whether a host is on the subnet, and count one that is not."""
+        if source in self._neighbours:
+            return True
+        subnet = self._look_up()
+        if subnet is None or not _is_within(source, subnet):
+            self.off_link += 1
+            return False
+        if len(self._neighbours) == _MAX_NEIGHBOURS:
+            self._neighbours.clear()
+        self._neighbours.add(source)
+        return True
 
 
 class Udp:
-    """Datagrams to and from one socket."""
+    """Datagrams to and from one socket, and hosts on the same link."""
 
-    def __init__(self, gateway: "Gateway", opened: "socket.socket") -> None:
+    def __init__(self, gateway: "Gateway", opened: "socket.socket", link: Link) -> None:
         self.stream = opened
+        self._has = link.has
         self._send = opened.sendto
         self._receive = opened.recvfrom
         self._receive_datagram = gateway.receive_datagram
@@ -38,9 +76,16 @@ class Udp:
             pass
 
     def handle(self, now_ms: int) -> None:
-        """Pass on one datagram."""
-        data, peer = self._receive(_MAX_BYTES)
-        self._receive_datagram(data, peer, now_ms)
+        """Pass on one datagram that is read, and drop those before it."""
+        receive = self._receive
+        for _ in range(_MAX_DROPPED):
+            try:
+                data, peer = receive(_MAX_BYTES)
+            except OSError:  # there is none any more
+                return
+            source = peer[4:8] if isinstance(peer, bytes) else peer[0]
+            if self._has(source) and self._receive_datagram(data, peer, now_ms, False, source):
+                return
 
 
 def open_socket(address: str, port: int) -> "socket.socket":
@@ -77,9 +122,34 @@ def join_group(opened: "socket.socket", interface: str) -> None:
     Raises:
         OSError: there is no multicast.
     """
-    membership = _ipv4(ALL_COAP_NODES) + _ipv4(interface)
+    membership = ipv4(ALL_COAP_NODES) + ipv4(interface)
     opened.setsockopt(_IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
 
 
-def _ipv4(address: str) -> bytes:
+def stay_on_link(opened: "socket.socket") -> None:
+    """Let no router pass on what a socket sends.
+
+    Raises:
+        OSError: the system does not allow it.
+    """
+    opened.setsockopt(_IPPROTO_IP, _IP_TTL, 1)
+
+
+def netmask(prefix: int) -> bytes:
+    """Return the netmask of a prefix of 0 to 32 bits."""
+    bits = (1 << 32) - (1 << 32 - prefix)
+    return bits.to_bytes(4, "big")
+
+
+def ipv4(address: str) -> bytes:
+    """Return an IPv4 address, which is not checked, as 4 bytes."""
     return bytes(int(part) for part in address.split("."))
+
+
+def _is_within(source: "bytes | str", subnet: "tuple[bytes, bytes]") -> bool:
+    address, mask = subnet
+    host = ipv4(source) if isinstance(source, str) else source
+    differing = 0
+    for index in range(4):
+        differing |= (host[index] ^ address[index]) & mask[index]
+    return not differing

@@ -228,6 +228,12 @@ class Gateway:
         self._settle(now_ms)
         self._endpoint.saved(now_ms)
 
+    def saving_failed(self, is_full: bool, now_ms: int) -> None:
+        """Take note that the shell could not save, and will try again; `saved` ends that."""
+        reason = "the flash is full" if is_full else "the flash cannot be written"
+        self._engine.saving_failed(reason, now_ms)
+        self._settle(now_ms)
+
     def handle_timer(self, now_ms: int) -> None:
         """Do what is due."""
         self._engine.handle_timer(now_ms)
@@ -240,6 +246,11 @@ class Gateway:
         if daily_ms is not None and now_ms >= daily_ms:
             self._clock.store(now_ms)
             self._keys.store_uses()
+
+    @property
+    def counters(self) -> "dict[str, int]":
+        """What the endpoint has counted."""
+        return self._endpoint.counters
 
     @property
     def is_urgent(self) -> bool:
@@ -265,7 +276,7 @@ class Gateway:
         return first
 
     def saves(self) -> "list[Save]":
-        """Return what is to be made durable, in this order: (number, record, bytes or None)."""
+        """Return what is not durable yet, in this order: (number, record, bytes or None)."""
         return self._records.take()
 
     def frames(self) -> "list[Transmission]":

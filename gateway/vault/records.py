@@ -2,7 +2,8 @@
 
 A change gets the next number and waits in `take()` for the shell, which makes the changes durable
 in their order and then calls `acknowledge` with the last one's number. Whoever depends on a change
-remembers its number and waits until `acknowledged` has reached it.
+remembers its number and waits until `acknowledged` has reached it. A change that waits is replaced
+by the next one if that has the same name.
 
     record = nonce (13 bytes) | ciphertext | tag (8)        AES-CCM-16-64-128
     nonce  = 8 random bytes of this boot | a counter (5)    so a restored image repeats none
@@ -35,6 +36,7 @@ WIPE = "*"
 OVERHEAD_BYTES = NONCE_BYTES + TAG_BYTES
 
 _BOOT_BYTES = 8
+_NOTHING: "list[Save]" = []
 
 
 class Records:
@@ -84,11 +86,22 @@ class Records:
         return self._payloads.get(name)
 
     def put(self, name: str, payload: bytes) -> int:
-        """Replace a record as a whole; return the change's number."""
+        """Replace a record as a whole; return the change's number.
+
+        If the heap is full, nothing has changed.
+        """
+        before = self._payloads.get(name)
         self._payloads[name] = payload
-        associated_data = encode_associated_data(name.encode())
-        nonce = self._nonce()
-        return self._change(name, nonce + seal(self._cipher, nonce, associated_data, payload))
+        try:
+            associated_data = encode_associated_data(name.encode())
+            nonce = self._nonce()
+            return self._change(name, nonce + seal(self._cipher, nonce, associated_data, payload))
+        except MemoryError:
+            if before is None:
+                self._payloads.pop(name)
+            else:
+                self._payloads[name] = before
+            raise
 
     def put_block(self, name: str, payload: "bytes | bytearray | memoryview") -> int:
         """Replace a block, which is not kept here; return the change's number.
@@ -106,8 +119,9 @@ class Records:
 
     def delete(self, name: str) -> int:
         """Remove a record; return the change's number."""
+        number = self._change(name, None)
         self._payloads.pop(name, None)
-        return self._change(name, None)
+        return number
 
     def put_root(self, entry: int, value: "Any") -> int:
         """Replace an entry of the root; return the change's number. The old one is destroyed."""
@@ -147,15 +161,14 @@ class Records:
         return memoryview(opened)[NONCE_BYTES:end]
 
     def take(self) -> "list[Save]":
-        """Return the changes to make durable, in this order, and forget them; None deletes."""
-        saves = self._saves
-        if saves:
-            self._saves = []
-        return saves
+        """Return the changes that are not durable yet, in their order; None deletes."""
+        return list(self._saves) if self._saves else _NOTHING
 
     def acknowledge(self, number: int) -> None:
         """Take note that all changes up to `number` are durable."""
         self.acknowledged = max(self.acknowledged, number)
+        while self._saves and self._saves[0][0] <= number:
+            self._saves.pop(0)
 
     def _nonce(self) -> bytes:
         self._sealed += 1
@@ -167,6 +180,10 @@ class Records:
         if not self._is_root_stored:
             self._is_root_stored = True
             self._change(ROOT, self.root.encode())
-        self._numbered += 1
-        self._saves.append((self._numbered, name, record))
-        return self._numbered
+        number = self._numbered + 1
+        if self._saves and self._saves[-1][1] == name:
+            self._saves[-1] = (number, name, record)
+        else:
+            self._saves.append((number, name, record))
+        self._numbered = number
+        return number

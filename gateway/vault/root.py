@@ -44,7 +44,8 @@ class Root:
             }
         else:
             self._entries = cbor.decode(stored)
-            if type(self._entries) is not dict or _STORAGE_KEY not in self._entries:
+            key = self._entries.get(_STORAGE_KEY) if type(self._entries) is dict else None
+            if type(key) is not bytes or len(key) != _KEY_BYTES:
                 raise DecodeError("the root of the stored data is damaged")
             if self._entries.get(_FORMAT) != _FORMAT_NOW:
                 raise DecodeError("the stored data are of another version of Carport")

@@ -15,9 +15,10 @@ A command waits for the earlier ones of its resource, then goes through these ph
              not within `confirm_ms`: unconfirmed
 
 Whatever is not sent within the command's lifetime has expired. Bus-off ends all commands of the
-bus. While the gateway is not armed, every command is refused before anything else happens. A
-command that was confirmed with its profile's `limit` argument is undone by the gateway itself when
-that time has passed, if the car still shows it.
+bus. While the gateway is not armed, every command is refused before anything else happens; while
+storage takes no records, every command that needs one. A command that was confirmed with its
+profile's `limit` argument is undone by the gateway itself when that time has passed, if the car
+still shows it.
 """
 
 from gateway.can.transmitter import Transmitter
@@ -76,6 +77,7 @@ class CommandEngine:
         self._limits: dict[str, int] = {}  # command -> when its limit argument is undone
         self.bus_states = [STATE_STOPPED for _ in profile["buses"]]
         self.is_armed = False
+        self.storage_trouble = ""  # why what needs a record is refused
         self.is_active = False
         self.frames: list[Transmission] = []
         self.cancels: list[Transmission] = []
@@ -114,8 +116,18 @@ class CommandEngine:
 
     def saved(self, now_ms: int) -> None:
         """Go on with what waited for a record."""
+        self.storage_trouble = ""
         if self.is_active:
             self._advance_all(now_ms)
+
+    def saving_failed(self, reason: str, now_ms: int) -> None:
+        """Refuse what waits for its intent, and what comes until something is `saved`."""
+        self.storage_trouble = reason
+        for command in self._under_way():
+            is_waiting = self._records.acknowledged < command.receipt.change
+            if command.phase == SAVE and is_waiting and not command.receipt.is_final:
+                self._store.withdraw(command.receipt)
+                self._refuse(command, reason, now_ms)
 
     def frame_sent(self, transmission: Transmission, now_ms: int) -> None:
         """Take note that a frame was acknowledged on the wire."""
@@ -272,6 +284,9 @@ class CommandEngine:
             return False
         if command.unavailable is not None:
             self._refuse(command, command.unavailable, now_ms)
+            return False
+        if self.storage_trouble and command.receipt.kid and not command.receipt.has_intent:
+            self._refuse(command, self.storage_trouble, now_ms)
             return False
         bus = self._transmitter.bus(command.spec["transmit"])
         is_silent = self._is_silent(bus, now_ms)

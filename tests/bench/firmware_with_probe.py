@@ -111,6 +111,9 @@ class Probe:
 
 def main(port: str) -> None:
     gc.threshold(4096)  # type: ignore[attr-defined]  # as firmware/main.py does
+    from firmware.board import Board
+    from firmware.clock import Clock
+    from firmware.crash_log import CrashLog
     from firmware.ports.unix.can import CAN
     from firmware.start import start
     from firmware.storage import Storage
@@ -118,7 +121,8 @@ def main(port: str) -> None:
 
     probe = Probe(int(port))
     probe.look_into(Gateway, CAN, Storage)
-    runner = start()
+    clock = Clock(time.ticks_ms, time.ticks_diff)  # type: ignore[attr-defined]
+    runner = start(Board(), clock, CrashLog())
     runner.add(probe, 0)  # what it makes is no garbage to speak of
     gc.threshold(-1)  # type: ignore[attr-defined]
     runner.run()

@@ -21,23 +21,18 @@ WAIT_S = 10.0
 QUIET_S = 0.3
 START = """
 import sys
-from firmware.ports.unix import board
+from firmware.start import NotReadyError, read_profile
 
 class Car:
     is_bench = False
-
-    def mount(self):
-        return sys.argv[1] + ".records"
 
     def read_profile(self):
         with open(sys.argv[1], "rb") as file:
             return file.read()
 
-board.Board = Car
-from firmware.start import start
 try:
-    start()
-except RuntimeError as error:
+    read_profile(Car())
+except NotReadyError as error:
     print(error)
 """
 

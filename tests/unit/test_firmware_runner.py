@@ -7,8 +7,9 @@ from tests.vm import run_script
 RIG = """
 import gc, socket, sys
 from firmware.cable import PEER, Cable
+from firmware.health import Health
 from firmware.runner import Runner
-from firmware.udp import Udp
+from firmware.udp import Link, Udp
 from gateway.slipmux import Decoder, encode_coap, encode_log
 
 told = []  # what happened, in its order
@@ -18,21 +19,24 @@ class Core:
     is_urgent = False
     is_armed = False
     is_routing = False
+    counters = {"accepted": 3}
 
     def __init__(self):
         self.asks = {}
         self.timeout_ms = None
         self.fails = 0
+        self.pending = []
 
     def ask(self, what):
         return self.asks.pop(what, [])
 
-    def receive_datagram(self, data, peer, now_ms, on_cable=False):
+    def receive_datagram(self, data, peer, now_ms, on_cable=False, source=b""):
         told.append(("datagram", bytes(data), on_cable))
         self.peer = peer
         if self.fails:
             self.fails -= 1
             raise ValueError("a bug")
+        return True
 
     def handle_timer(self, now_ms):
         assert now_ms >= self.timeout_ms
@@ -44,13 +48,18 @@ class Core:
 
     def saved(self, number, now_ms):
         told.append(("saved", number))
+        self.pending = [save for save in self.pending if save[0] > number]
+
+    def saving_failed(self, is_full, now_ms):
+        told.append(("saving failed", is_full))
 
     def frame_failed(self, frame, now_ms):
         told.append(("failed", frame.name))
         self.asks["datagrams"] = [(b"it failed", self.peer)]
 
     def saves(self):
-        return self.ask("saves")
+        self.pending = self.pending + self.ask("saves")
+        return self.pending
 
     def frames(self):
         return self.ask("frames")
@@ -114,6 +123,13 @@ class Bus:
     def cancel(self, frame):
         told.append(("cancel", frame.name))
 
+class Crashes:
+    def note(self, reason, trace, uptime_ms, counters):
+        told.append(("crash", reason, uptime_ms, counters))
+
+    def end_row(self):
+        told.append("the row ends")
+
 class Clock:
     now = 1000
 
@@ -152,10 +168,13 @@ core, storage, clock = Core(), Storage(), Clock()
 host, cable_host, server, uart_end = opened(), opened(), opened(), opened()
 uart_end.connect(address(cable_host))
 bus = Bus(core)
-udp = Udp(core, server)
+link = Link(lambda: (b"\\x7f\\0\\0\\1", b"\\xff\\0\\0\\0"))
+udp = Udp(core, server, link)
 cable = Cable(core, Uart(uart_end), Decoder())
 logged = []
-runner = Runner(core, clock, storage, logged.append, reset, udp, cable, [bus])
+fed = []
+health = Health(Crashes(), lambda: fed.append(Clock.now), reset, False)
+runner = Runner(core, clock, storage, logged.append, reset, udp, cable, [bus], health)
 
 def from_host(data):
     host.sendto(data, address(server))
@@ -237,7 +256,7 @@ storage.is_broken = True
 from_host(b"request")
 core.asks = {"saves": [(1, "a", b"1"), (2, "b", b"2")]}
 runner.turn()
-print(told, logged[-1][:15], runner.errors)
+print(told, logged[-1][:15], health.errors)
 storage.is_broken = False
 told.clear()
 from_host(b"again")
@@ -246,7 +265,7 @@ runner.turn()
 print(told)
 """
     assert run(script) == [
-        "[('datagram', b'request', False)] saving a failed 0",
+        "[('datagram', b'request', False), ('saving failed', True)] saving a failed 0",
         "[('datagram', b'again', False), ('save', 'a', b'1'), ('save', 'b', b'2'), "
         "('save', 'c', b'3'), ('saved', 3), ('frame', 'new')]",
     ]
@@ -294,7 +313,7 @@ udp._send = refuse
 from_host(b"request")
 core.asks = {"datagrams": [(b"to nobody", b"port 0")]}
 runner.turn()
-print(runner.errors)
+print(health.errors)
 """
     assert run(script) == [
         "0",
@@ -340,16 +359,17 @@ core.fails = 1
 from_host(b"first")
 from_host(b"second")
 serve = core.receive_datagram
-def receive(data, peer, now_ms, on_cable=False):
+def receive(data, peer, now_ms, on_cable=False, source=b""):
     serve(data, peer, now_ms, on_cable)
     core.asks["logs"] = ["served"]
+    return True
 core.receive_datagram = receive
-runner.add(Udp(core, server))
+runner.add(Udp(core, server, link))
 try:
     runner.run()
 except Stop:
     pass
-print(told, runner.errors)
+print(told, health.errors)
 print(logged[0], "|", logged[-2])
 print(cable_host.recv(99) == encode_log(logged[0]))
 """
@@ -364,20 +384,20 @@ print(cable_host.recv(99) == encode_log(logged[0]))
 def test_many_errors_within_a_minute_reset_the_board(pause_ms: int, errors: int) -> None:
     script = """
 old = core.receive_datagram
-def receive(data, peer, now_ms, on_cable=False):
+def receive(data, peer, now_ms, on_cable=False, source=b""):
     clock.now += PAUSE
     from_host(b"next")
     if len(told) > 40:
         raise Stop
     old(data, peer, now_ms, on_cable)
 core.receive_datagram = receive
-runner.add(Udp(core, server))
+runner.add(Udp(core, server, link))
 core.fails = 1000
 from_host(b"first")
 try:
     runner.run()
 except Stop:
-    print(runner.errors)
+    print(health.errors)
 """
     assert run(script.replace("PAUSE", str(pause_ms))) == [str(errors)]
 

@@ -21,7 +21,8 @@ def new(loaded: dict[str, bytes] | None = None) -> Records:
 def stored(records: Records, storage: dict[str, bytes] | None = None) -> dict[str, bytes]:
     """Return what storage holds once it has done all that the records want."""
     storage = {} if storage is None else storage
-    for _, name, record in records.take():
+    for number, name, record in records.take():
+        records.acknowledge(number)
         if name == "*":
             storage.clear()
         elif record is None:
@@ -44,8 +45,30 @@ def test_the_root_is_stored_before_the_first_record_and_not_earlier() -> None:
     assert records.take() == []
     number = records.put("keys", SECRET)
     assert [(n, name) for n, name, _ in records.take()] == [(number - 1, "root"), (number, "keys")]
+    records.acknowledge(number)
     records.put("keys", SECRET)
     assert [name for _, name, _ in records.take()] == ["keys"]
+
+
+def test_a_change_waits_until_it_is_acknowledged() -> None:
+    records = new()
+    numbers = [records.put(name, SECRET) for name in ("keys", "armed", "keys")]
+    assert [name for _, name, _ in records.take()] == ["root", "keys", "armed", "keys"]
+    records.acknowledge(numbers[0])
+    assert [number for number, _, _ in records.take()] == numbers[1:]
+    assert [number for number, _, _ in records.take()] == numbers[1:]
+    records.acknowledge(numbers[2])
+    assert records.take() == []
+
+
+def test_a_change_that_waits_is_replaced_by_the_next_one_of_its_name() -> None:
+    records = new()
+    records.put("keys", b"old")
+    records.put("armed", b"old")
+    number = records.put("armed", b"new")
+    assert [name for _, name, _ in records.take()] == ["root", "keys", "armed"]
+    assert records.take()[-1][0] == number
+    assert new(stored(records)).get("armed") == b"new"
 
 
 def test_records_come_back_after_a_reboot(storage: dict[str, bytes]) -> None:
@@ -71,8 +94,9 @@ def test_no_nonce_comes_twice_nor_after_a_reboot(storage: dict[str, bytes]) -> N
     for _ in range(3):
         records = new(storage)
         for _ in range(300):
-            records.put("keys", SECRET)
-        nonces += [record[:13] for _, name, record in records.take() if record and name == "keys"]
+            number = records.put("keys", SECRET)
+            nonces += [record[:13] for _, _, record in records.take() if record is not None]
+            records.acknowledge(number)
     assert len(set(nonces)) == len(nonces) == 900
 
 
@@ -165,7 +189,7 @@ def test_a_block_is_not_kept_in_memory_and_opens_by_its_name(storage: dict[str, 
     assert new(storage).open_block(name, record) == SECRET
     assert records.open_block("block-8", record) is None
     records.delete(name)
-    assert records.take()[0][1:] == ("block-7", None)
+    assert records.take()[-1][1:] == ("block-7", None)
 
 
 def test_a_wipe_is_the_last_change(storage: dict[str, bytes]) -> None:

@@ -11,10 +11,14 @@
     bench   true for a board that is in no car: it may send before anybody has armed it, and route
             between its buses; left out, it is in one
 
+Without that file the board has a cable on UART 0 and the button that boards call BOOT, on which it
+says what it lacks.
+
 Whoever holds the button while the board starts keeps Ctrl-C on the REPL's port; else it is a byte
-like any other, for the cable may be on that port.
+like any other, for the cable may be on that port. Held for 10 s, it erases everything.
 """
 
+import errno
 import gc
 import json
 import os
@@ -24,22 +28,33 @@ import esp32
 import machine
 import micropython
 import network
+import vfs
 
 from firmware.drivers.mcp2515 import MCP2515
 from firmware.key_partition import KeyPartition
 from firmware.ports.esp32.uart import UART
 from firmware.ports.esp32.wakeup import Wakeup
-from firmware.udp import COAP_PORT, join_group, open_socket
+from firmware.udp import COAP_PORT, ipv4, join_group, open_socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from typing import Any
 
+    from firmware.no_gateway import NoGateway
     from gateway.core import Gateway
 
 _ANY_ADDRESS = "0.0.0.0"
 _KEY_PARTITION = "carport_keys"  # of two blocks of 4 KiB
+_WATCHDOG_MS = 10_000
+_KNOWN_CAUSES = (  # a brown-out is told as if the power had been switched on
+    machine.PWRON_RESET,
+    machine.HARD_RESET,
+    machine.WDT_RESET,
+    machine.DEEPSLEEP_RESET,
+    machine.SOFT_RESET,
+)
+_NO_SETTINGS: "dict[str, Any]" = {"name": "carport", "uart": {"id": 0}, "button": 0}
 _SPI_HZ = 10_000_000  # the most an MCP2515 takes
 
 
@@ -47,11 +62,20 @@ class Board:
     """What the firmware runs on."""
 
     def __init__(self) -> None:
-        with open("/settings.json") as file:
-            self._settings: dict[str, Any] = json.load(file)
+        try:
+            with open("/settings.json") as file:
+                self._settings: dict[str, Any] = json.load(file)
+        except (OSError, ValueError):
+            self._settings = _NO_SETTINGS
         self.name: str = self._settings["name"]
         self.is_bench: bool = self._settings.get("bench", False)
+        self._wlan = network.WLAN(network.WLAN.IF_STA)
         self._button = machine.Pin(self._settings["button"], machine.Pin.IN, machine.Pin.PULL_UP)
+        self._watchdog: machine.WDT | None = None
+        cause = machine.reset_cause()
+        self.ended_by = "watchdog" if cause == machine.WDT_RESET else ""
+        if cause not in _KNOWN_CAUSES:
+            self.ended_by = "a panic of ESP-IDF"
         if self._button.value():
             micropython.kbd_intr(-1)
 
@@ -61,9 +85,40 @@ class Board:
             profile: bytes = file.read()
         return profile
 
+    def is_button_held(self, duration_ms: int) -> bool:
+        """Tell whether the button is held for so long; wait as long as it is."""
+        since_ms = time.ticks_ms()
+        while not self._button.value():
+            if time.ticks_diff(time.ticks_ms(), since_ms) >= duration_ms:
+                return True
+            time.sleep_ms(20)
+        return False
+
+    def feed(self) -> None:
+        """Feed the watchdog, which begins with the first time: without it, it resets the board."""
+        if self._watchdog is None:
+            self._watchdog = machine.WDT(timeout=_WATCHDOG_MS)
+        self._watchdog.feed()
+
     def mount(self) -> str:
-        """Return the folder for what is stored: MicroPython has mounted its littlefs already."""
+        """Return the folder for what is stored, where MicroPython has mounted its littlefs.
+
+        Raises:
+            OSError: it could not.
+        """
+        if not os.statvfs("/")[0]:
+            raise OSError(errno.ENODEV)
         return ""
+
+    def format(self) -> None:
+        """Make the file system anew, without settings and profile."""
+        try:
+            vfs.umount("/")
+        except OSError:  # it was not mounted
+            pass
+        files = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="vfs")[0]
+        vfs.VfsLfs2.mkfs(files)
+        vfs.mount(files, "/")
 
     def open_key_partition(self) -> KeyPartition:
         """Return the place of the root.
@@ -82,16 +137,22 @@ class Board:
         It works from when Wi-Fi is up: the chip connects, again and again, by itself.
         """
         wifi = self._settings.get("wifi")
-        wlan = network.WLAN(network.WLAN.IF_STA)
-        wlan.active(True)
+        self._wlan.active(True)
         if wifi is not None:
-            wlan.connect(wifi["ssid"], wifi["password"])
+            self._wlan.connect(wifi["ssid"], wifi["password"])
         server = open_socket(_ANY_ADDRESS, COAP_PORT)
         try:
             join_group(server, _ANY_ADDRESS)
         except OSError:
             self.log("discovery by multicast does not work here")
         return [server]
+
+    def subnet(self) -> "tuple[bytes, bytes] | None":
+        """Return the address that Wi-Fi has given the board, and its netmask."""
+        if not self._wlan.isconnected():
+            return None
+        address, mask = self._wlan.ipconfig("addr4")
+        return ipv4(address), ipv4(mask)
 
     def open_uart(self) -> UART:
         """Return the serial port."""
@@ -114,7 +175,7 @@ class Board:
         can = machine.CAN(timing.pop("id"), bitrate, machine.CAN.MODE_SILENT, **timing)
         return can, timing, Wakeup()
 
-    def open_button(self, gateway: "Gateway") -> "Button":
+    def open_button(self, gateway: "Gateway | NoGateway") -> "Button":
         """Return the source of the button's presses."""
         return Button(self._button, gateway)
 
@@ -161,7 +222,7 @@ def open_mcp2515(wiring: "dict[str, int]", bitrate: int) -> MCP2515:
 class Button:
     """The button: how long it was pressed is known when it is let go."""
 
-    def __init__(self, pin: machine.Pin, gateway: "Gateway") -> None:
+    def __init__(self, pin: machine.Pin, gateway: "Gateway | NoGateway") -> None:
         self.stream = Wakeup()
         self._gateway = gateway
         self._pressed_ms = time.ticks_ms()

@@ -11,16 +11,12 @@ _BUFFER_BYTES = 2048  # two messages of the largest size, should the runner be l
 
 
 class UART:
-    """machine.UART, with the `stream` to poll; settings: `id`, `tx`, `rx`."""
+    """machine.UART, with the `stream` to poll; settings: `id`, `tx` and `rx` if not the usual."""
 
     def __init__(self, settings: "dict[str, Any]") -> None:
+        pins = {name: settings[name] for name in ("tx", "rx") if name in settings}
         self.stream = machine.UART(
-            settings["id"],
-            _BAUDRATE,
-            tx=settings["tx"],
-            rx=settings["rx"],
-            txbuf=_BUFFER_BYTES,
-            rxbuf=_BUFFER_BYTES,
+            settings["id"], _BAUDRATE, txbuf=_BUFFER_BYTES, rxbuf=_BUFFER_BYTES, **pins
         )
 
     def readinto(self, buffer: bytearray) -> int:

@@ -6,13 +6,19 @@ The settings, a JSON object, are the first line on stdin:
     profile    the file of the compiled car
     flash      the image file of the flash chip
     erase_ms   how long it takes to erase a block, while nothing else is done; may be left out
-    coap_port  the UDP port, on the loopback interface
+    address    where the CoAP server is; may be left out: on the loopback interface
+    network    the subnet it serves, ADDRESS/PREFIX; may be left out: 127.0.0.0/8
+    coap_port  its UDP port
     serial     the pseudo-terminal that is the serial port
     can_port   the TCP port of the CAN hub
     bench      whether the gateway may send before anybody has armed it, and route
+    held_ms    for how long the button is held while the board starts; may be left out
+    ended_by   what ended the last run, if it was its fault: "watchdog"; may be left out
 
-Each later line is `button MS`: it was pressed for so long. The program ends when stdin does, so
-it never outlives the emulator.
+The line `fed` on stdout is the feeding of the watchdog: the emulator is one.
+
+Each later line on stdin is `button MS`: it was pressed for so long. The program ends when stdin
+does, so it never outlives the emulator.
 """
 
 import gc
@@ -27,7 +33,7 @@ from firmware.key_partition import KeyPartition
 from firmware.ports.unix.can import CAN
 from firmware.ports.unix.flash import Flash, Partition
 from firmware.ports.unix.uart import UART
-from firmware.udp import open_group, open_socket
+from firmware.udp import ipv4, netmask, open_group, open_socket, stay_on_link
 from gateway.const import const
 
 TYPE_CHECKING = False
@@ -35,9 +41,11 @@ if TYPE_CHECKING:
     import socket
     from typing import Any
 
+    from firmware.no_gateway import NoGateway
     from gateway.core import Gateway
 
 _LOOPBACK = "127.0.0.1"
+_LOOPBACK_NETWORK = "127.0.0.0/8"
 _MOUNT = "/flash"
 _BLOCKS = const(512)
 _KEY_BLOCKS = const(2)  # the last ones
@@ -51,9 +59,13 @@ class Board:
         self._settings = json.loads(sys.stdin.readline())
         self.name: str = self._settings["name"]
         self.is_bench: bool = self._settings["bench"]
+        self.ended_by: str = self._settings.get("ended_by", "")
         self._flash = Flash(
             self._settings["flash"], _BLOCKS, erase_ms=self._settings.get("erase_ms", 0)
         )
+        self._files = Partition(self._flash, 0, _BLOCKS - _KEY_BLOCKS)
+        address, _, prefix = self._settings.get("network", _LOOPBACK_NETWORK).partition("/")
+        self._subnet = ipv4(address), netmask(int(prefix))
         micropython.kbd_intr(-1)
 
     def read_profile(self) -> bytes:
@@ -62,15 +74,30 @@ class Board:
             profile: bytes = file.read()
         return profile
 
+    def is_button_held(self, duration_ms: int) -> bool:
+        """Tell whether the button is held for so long while the board starts."""
+        return int(self._settings.get("held_ms", 0)) >= duration_ms
+
+    def feed(self) -> None:
+        """Feed the watchdog: without it, the board is reset after 10 s."""
+        print("fed")
+
     def mount(self) -> str:
-        """Make the flash ready; return the folder for what is stored."""
-        device = Partition(self._flash, 0, _BLOCKS - _KEY_BLOCKS)
-        try:
-            vfs.mount(device, _MOUNT)
-        except OSError:  # erased: this is the first start
-            vfs.VfsLfs2.mkfs(device)  # type: ignore[arg-type]
-            vfs.mount(device, _MOUNT)
+        """Mount the file system; return the folder for what is stored.
+
+        Raises:
+            OSError: there is none.
+        """
+        vfs.mount(self._files, _MOUNT)
         return _MOUNT
+
+    def format(self) -> None:
+        """Make the file system anew."""
+        try:
+            vfs.umount(_MOUNT)
+        except OSError:  # it was not mounted
+            pass
+        vfs.VfsLfs2.mkfs(self._files)  # type: ignore[arg-type]
 
     def open_key_partition(self) -> KeyPartition:
         """Return the place of the root."""
@@ -78,12 +105,18 @@ class Board:
 
     def open_sockets(self) -> "list[socket.socket]":
         """Return the CoAP server's socket, and one for what is sent to all nodes on this PC."""
-        sockets = [open_socket(_LOOPBACK, self._settings["coap_port"])]
+        address = self._settings.get("address", _LOOPBACK)
+        sockets = [open_socket(address, self._settings["coap_port"])]
+        stay_on_link(sockets[0])
         try:
-            sockets.append(open_group(_LOOPBACK))
+            sockets.append(open_group(address))
         except OSError:
             self.log("discovery by multicast does not work here")
         return sockets
+
+    def subnet(self) -> "tuple[bytes, bytes]":
+        """Return the address and the netmask of the network that is served."""
+        return self._subnet
 
     def open_uart(self) -> UART:
         """Return the serial port."""
@@ -94,7 +127,7 @@ class Board:
         can = CAN(bus + 1, bitrate, CAN.MODE_SILENT, port=self._settings["can_port"])
         return can, {}, None
 
-    def open_button(self, gateway: "Gateway") -> "Button":
+    def open_button(self, gateway: "Gateway | NoGateway") -> "Button":
         """Return the source of the button's presses."""
         return Button(gateway)
 
@@ -120,7 +153,7 @@ class Board:
 class Button:
     """The button, as lines on stdin."""
 
-    def __init__(self, gateway: "Gateway") -> None:
+    def __init__(self, gateway: "Gateway | NoGateway") -> None:
         self.stream = sys.stdin
         self._gateway = gateway
 

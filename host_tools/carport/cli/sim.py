@@ -181,20 +181,27 @@ def drive(ask: Ask, as_json: bool, action: str | None, kph: float, seconds: floa
 
 @sim.command()
 @click.option("--seconds", type=float, default=3.0, show_default=True)
+@click.option("--boot", is_flag=True, help="Hold it while the board is switched off and on.")
 @_emulator_options
-def press(ask: Ask, as_json: bool, seconds: float) -> None:
-    """Press the board's button; 3 seconds open pairing.
+def press(ask: Ask, as_json: bool, seconds: float, boot: bool) -> None:
+    """Press the board's button; 3 seconds open pairing, 10 at boot erase everything.
 
     \b
     Examples:
       carport sim press
       carport sim press --seconds 0.5
+      carport sim press --boot --seconds 10
     """
-    answer = ask({"do": "press", "seconds": seconds})
+    if boot:
+        answer = ask({"do": "boot", "held_seconds": seconds})
+        text = f"The board was switched off and on, its button held for {seconds:g} s."
+    else:
+        answer = ask({"do": "press", "seconds": seconds})
+        text = f"The button was pressed for {seconds:g} s."
     if as_json:
         print_json(answer)
     else:
-        click.echo(f"The button was pressed for {seconds:g} s.")
+        click.echo(text)
 
 
 @sim.command("state")

@@ -1,7 +1,7 @@
 """The whole emulator in one process and a VM: bus, car, cable, board, and how to reach them.
 
     car (a thread) ── python-can ──▶ hub ◀── socketcand ── VM ◀── cable ──▶ a pseudo-terminal
-    `carport sim` ── control socket ──▶ car, button
+    `carport sim` ── control socket ──▶ car, button, the board's power
 
 The state folder holds the board's flash and what the car was like when the emulator ended.
 """
@@ -13,7 +13,7 @@ import json
 import os
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from ipaddress import IPv4Interface
 from pathlib import Path
@@ -133,7 +133,18 @@ class Emulator:
         parts.push_async_callback(asyncio.to_thread, runner.stop)
         _restore(runner, state / "car.json")
         parts.callback(_save, runner, state / "car.json")
-        control = ControlServer(state, runner.handle)
+
+        def handle(request: Mapping[str, Any]) -> dict[str, Any]:
+            """Answer a request: what carport/car/requests.py says, and
+
+            {"do": "boot", "held_seconds": 10}   cut the board's power, and switch it on with the
+                                                 button held for so long
+            """
+            if request.get("do") == "boot":
+                return _boot(firmware, request.get("held_seconds"))
+            return runner.handle(request)
+
+        control = ControlServer(state, handle)
         control_path = await control.start()
         parts.push_async_callback(control.stop)
 
@@ -172,6 +183,13 @@ class Emulator:
                 f"cannot use the folder {state} ({error.strerror}): choose another --state"
             ) from error
         return state
+
+
+def _boot(firmware: FirmwareProcess, held_s: object) -> dict[str, Any]:
+    if isinstance(held_s, bool) or not isinstance(held_s, int | float) or held_s < 0:
+        return {"ok": False, "error": f"held_seconds is a number of seconds, not {held_s}"}
+    firmware.restart(round(1000 * held_s))
+    return {"ok": True}
 
 
 async def _start_hub(hub: Hub, port: int | None) -> int:

@@ -1,7 +1,10 @@
-"""The firmware in its VM: started, fed, watched, and started again when it ends, as a board is.
+"""The firmware in its VM: started, watched, and started again when it ends, as a board is.
 
 The VM gets its settings as one line of JSON on stdin, says `ready` on stdout when it serves, and
 ends when stdin is closed; so it never outlives this process.
+
+This is the board's watchdog too: from the first `fed` on stdout on, a VM that has not said it again
+for 10 s is killed. The next one is told what ended the last one, as a chip knows after a reset.
 """
 
 import asyncio
@@ -28,6 +31,9 @@ _BOOT = (
     "from firmware.main import main;main()"
 )
 _READY = "ready"
+_FED = "fed"
+_WATCHDOG_S = 10.0
+_LOOK_S = 1.0
 _START_TIMEOUT_S = 20.0
 _END_TIMEOUT_S = 2.0
 _FIRST_PAUSE_S = 0.1
@@ -57,10 +63,13 @@ class FirmwareProcess:
         self._vm = vm
         self._device_code = device_code
         self._image = rom_image(device_code)
-        self._settings = json.dumps(settings)
+        self._settings = settings
         self._on_line = on_line
         self._on_restart = on_restart
         self._process: Process | None = None
+        self._fed_s: float | None = None
+        self._held_ms = 0
+        self._is_starved = False
         self._ready = asyncio.Event()
         self._lines: list[str] = []
         self._task: asyncio.Task[None] | None = None
@@ -101,7 +110,13 @@ class FirmwareProcess:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.write(f"button {duration_ms}\n".encode())
 
-    async def _spawn(self) -> Process:
+    def restart(self, held_ms: int) -> None:
+        """Cut the board's power, and switch it on with the button held for so long."""
+        self._held_ms = held_ms
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    async def _spawn(self, ended_by: str = "") -> Process:
         """Start the VM, out of reach of the terminal's Ctrl-C."""
         size = self._image.stat().st_size
         boot = _BOOT.format(image=self._image.name, size=size)
@@ -116,8 +131,12 @@ class FirmwareProcess:
             process_group=0,
         )
         assert process.stdin is not None
-        process.stdin.write(self._settings.encode() + b"\n")
+        told = {**self._settings, "held_ms": self._held_ms, "ended_by": ended_by}
+        process.stdin.write(json.dumps(told).encode() + b"\n")
         self._process = process
+        self._held_ms = 0
+        self._fed_s = None
+        self._is_starved = False
         return process
 
     async def _read(self, process: Process) -> None:
@@ -126,6 +145,9 @@ class FirmwareProcess:
         self._lines.clear()
         async for data in process.stdout:
             line = data.decode(errors="replace").rstrip()
+            if line == _FED:
+                self._fed_s = time.monotonic()
+                continue
             self._on_line(line)
             if not self._ready.is_set():
                 self._lines.append(line)
@@ -136,8 +158,13 @@ class FirmwareProcess:
         pause_s = _FIRST_PAUSE_S
         while True:
             started_s = time.monotonic()
-            await reading
-            code = await process.wait()
+            watchdog = asyncio.create_task(self._watch(process))
+            try:
+                await reading
+                code = await process.wait()
+            finally:
+                watchdog.cancel()
+            ended_by = self._what_ended(code)
             self._on_line(f"the VM ended with exit code {code}: starting it again")
             is_power_cut = code == -signal.SIGKILL  # by somebody else: it did not fail
             if is_power_cut or time.monotonic() - started_s > _STEADY_S:
@@ -145,8 +172,31 @@ class FirmwareProcess:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             self._on_restart()
-            process = await self._spawn()
+            process = await self._spawn(ended_by)
             reading = asyncio.create_task(self._read(process))
+
+    async def _watch(self, process: Process) -> None:
+        """Kill the VM once it was not fed for too long; it is not its fault if we were late."""
+        looked_s = time.monotonic()
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            now_s = time.monotonic()
+            was_late = now_s - looked_s > 2 * _LOOK_S
+            looked_s = now_s
+            if self._fed_s is None or was_late or now_s - self._fed_s < _WATCHDOG_S:
+                continue
+            self._is_starved = True
+            process.kill()
+            return
+
+    def _what_ended(self, code: int) -> str:
+        """Return what the next run is told of the end of the last one.
+
+        SIGKILL is how the power of a VM is cut.
+        """
+        if self._is_starved:
+            return "watchdog"
+        return "" if code >= 0 or code == -signal.SIGKILL else f"signal {-code} of the VM"
 
 
 async def _end(process: Process) -> None:
