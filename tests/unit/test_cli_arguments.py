@@ -12,7 +12,7 @@ from carport.client.known_gateways import KnownGateway
 from tests.fake_gateway import FakeGateway
 
 WITH_A_GATEWAY = ("pair", "lock", "unlock", "status", "watch", "signals")
-HEAVY = ("aiocoap", "cbor2", "cryptography", "rich", "serial", "can", "cantools")
+HEAVY = ("aiocoap", "cbor2", "cryptography", "rich", "segno", "serial", "can", "cantools")
 
 
 @pytest.fixture

@@ -135,7 +135,9 @@ def test_processes_show_no_secret(
         stdout=subprocess.PIPE,
         text=True,
     ) as pairing:
-        shown = Path(f"/proc/{pairing.pid}/cmdline").read_bytes()
+        shown = b""
+        while not shown:  # for an instant a new process has no arguments yet
+            shown = Path(f"/proc/{pairing.pid}/cmdline").read_bytes()
         shown += Path(f"/proc/{pairing.pid}/environ").read_bytes()
         output, _ = pairing.communicate(invitation)
         assert pairing.returncode == 0

@@ -2,7 +2,18 @@
 
 from carport.client.arming import Arming
 from carport.client.client import Client, System
+from carport.client.principals import Grant, Principal
 from carport.client.receipt import Frame, Receipt
 from carport.client.signals import Signal, Signals
 
-__all__ = ["Arming", "Client", "Frame", "Receipt", "Signal", "Signals", "System"]
+__all__ = [
+    "Arming",
+    "Client",
+    "Frame",
+    "Grant",
+    "Principal",
+    "Receipt",
+    "Signal",
+    "Signals",
+    "System",
+]

@@ -33,7 +33,7 @@ _NONCE_BYTES = 12
 _KEY_BYTES = 32
 
 # What a file may ask of this machine: 128 * n * r bytes, p times the work.
-_LARGEST_N = 2**20
+_LARGEST_N = 2**18
 _LARGEST_P = 4
 _LARGEST_FILE_BYTES = 65536
 
