@@ -167,6 +167,8 @@ class RecordsResource:
                 return self._refuse(
                     request, number, f"recorded in {recorded_in}, and this key is of {region}"
                 )
+        if not request.is_proven:
+            return CHALLENGE  # before it counts as read
         change = keeper.exports.note(principal.name, number, request.now_ms)
         request.after = max(request.after, change)
         return CONTENT, COSE_FORMAT, in_pieces(block)
