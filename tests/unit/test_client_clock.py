@@ -1,5 +1,6 @@
 """An owner's process gives the gateway its time, after its own answer and not at its cost."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import aiocoap
 import pytest
 
 from carport.cli.main import run
-from carport.client import clock
+from carport.client import Client, clock
 from carport.client.known_gateways import KnownGateway
 from tests.fake_gateway import FakeGateway
 from tests.unit.conftest import Elsewhere
@@ -106,3 +107,24 @@ def test_a_gateway_that_keeps_silent_about_the_time_costs_a_moment(
     assert run(["lock"]) == 0
     assert "confirmed" in capsys.readouterr().out
     fake_gateway.time_is_held_until.set()
+
+
+@pytest.mark.parametrize(("again_s", "times"), [(3600.0, 1), (0.0, 2)])
+def test_a_process_that_stays_gives_it_again(
+    again_s: float,
+    times: int,
+    paired: KnownGateway,
+    fake_gateway: FakeGateway,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("carport.client.client.GIVE_AGAIN_S", again_s)
+
+    async def ask_twice() -> None:
+        async with Client(paired, via="lan") as client:
+            for _ in range(2):
+                await client.signals()
+                await client.settle()
+                fake_gateway.unix_s = None  # the board restarts
+
+    asyncio.run(ask_twice())
+    assert len(fake_gateway.times_given) == times

@@ -13,7 +13,7 @@ import aiocoap
 import cbor2
 
 from carport.client.arming import Arming, decode_arming
-from carport.client.clock import GIVING_S, give_time
+from carport.client.clock import GIVE_AGAIN_S, GIVING_S, give_time
 from carport.client.contexts import Context
 from carport.client.keys import KeyExchange, NewKey
 from carport.client.known_gateways import KnownGateway, find_gateway
@@ -88,6 +88,7 @@ class Client:
         self._session: Session | None = None
         self._context: Context | None = None
         self._giving_time: asyncio.Task[None] | None = None
+        self._gave_time_at = 0.0
 
     async def __aenter__(self) -> "Client":
         return self
@@ -265,8 +266,12 @@ class Client:
         return response
 
     def _was_answered(self, session: Session) -> None:
-        """Give the gateway its time, once for each connection, if we are an owner."""
-        if self._giving_time is None and self.gateway.role in (None, "owner"):
+        """Give the gateway its time now and then, if we are an owner."""
+        is_due = self._giving_time is None or (
+            self._giving_time.done() and _now() >= self._gave_time_at + GIVE_AGAIN_S
+        )
+        if is_due and session is self._session and self.gateway.role in (None, "owner"):
+            self._gave_time_at = _now()
             self._giving_time = asyncio.create_task(give_time(session, self._on_log))
 
     def _deadline(self) -> float:

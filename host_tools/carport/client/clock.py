@@ -1,7 +1,7 @@
 """Giving a gateway its time: it has no clock of its own, and asks nobody for one.
 
-An owner's process does so after its first answer, in the background. A gateway that knows its time
-is corrected by a little each day; it judges that itself.
+An owner's process does so after its first answer, in the background, and each hour, for the board
+may have restarted. How much it lets itself be corrected is the gateway's to judge.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from carport.client.session import Session
 from carport.errors import CarportError
 
 GIVING_S = 2.0
+GIVE_AGAIN_S = 3600.0
 
 _TOLERANCE_S = 2.0
 _EARLIEST_S = 1767225600  # 2026-01-01: a PC that says less has lost its own time
