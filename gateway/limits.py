@@ -8,7 +8,7 @@ Rules:
    decoded, but:
 2. A request that names one of the gateway's keys may be its owner's, and an address is easily
    forged: it is verified all the same. Where that key has proven to be, always; elsewhere one of
-   8, and one each 50 ms.
+   8, and one each 50 ms. So are pings read, with which owners look for their gateway.
 3. Challenges have a budget of their own for each host, 16 at once and then 8 a second: what they
    answer is authentic, but may be a copy of an old request.
 4. A key of somebody who is not an owner makes 32 requests at once, then 16 a second. Who makes
@@ -37,8 +37,9 @@ _KEY_INTERVAL_MS = const(62)
 _KEY_BURST_MS = const(1984)
 _KEY_LONGEST_WAIT_MS = const(8000)
 _FIRST_WAIT_MS = const(1000)
-_VERIFY_ONE_OF = const(8)
-_VERIFY_EACH_MS = const(50)
+_READ_ONE_OF = const(8)
+_READ_EACH_MS = const(50)
+_PING_BYTES = const(4)
 _LOOKED_AT = const(4)
 
 
@@ -81,8 +82,9 @@ class Source:
         self.unverified = Budget()
         self.challenges = Budget()
         self.used_ms = 0
-        self.verified_ms = 0
         self.passed_over = 0
+        self.read_ms = 0
+        self.may_answer = False
 
 
 class Limits:
@@ -98,22 +100,27 @@ class Limits:
         known = self._sources.get(source, self._others)
         if now_ms >= known.unverified.shut_ms:
             return False
-        kid = kid_of(data)
-        key = None if kid is None else self._peek(kid)
-        if key is None:
-            return True
-        if key.source == source:
-            return False
+        if len(data) != _PING_BYTES:
+            kid = kid_of(data)
+            key = None if kid is None else self._peek(kid)
+            if key is None:
+                return True
+            if key.source == source:
+                return False
         known.passed_over += 1
-        if known.passed_over < _VERIFY_ONE_OF and now_ms - known.verified_ms < _VERIFY_EACH_MS:
+        if known.passed_over < _READ_ONE_OF and now_ms - known.read_ms < _READ_EACH_MS:
             return True
         known.passed_over = 0
-        known.verified_ms = now_ms
+        known.read_ms = now_ms
+        known.may_answer = True
         return False
 
     def charge(self, source: "bytes | str", now_ms: int) -> bool:
         """Count a datagram that did not verify; tell whether it may be answered."""
-        return self._find(source, now_ms).unverified.take(
+        known = self._find(source, now_ms)
+        may_answer = known.may_answer
+        known.may_answer = False
+        return may_answer or known.unverified.take(
             now_ms, _SOURCE_INTERVAL_MS, _SOURCE_BURST_MS, _SOURCE_LONGEST_WAIT_MS
         )
 

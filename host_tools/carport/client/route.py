@@ -54,6 +54,8 @@ async def routes(
 ) -> AsyncIterator[Route]:
     """Yield the routes that a gateway may be reached by, likeliest first; the caller closes them.
 
+    A gateway that is being flooded answers no pings, so one that does not is still tried, later.
+
     port: a serial port to use instead of the one that is known; it excludes the LAN. With via
     "auto" a port that cannot be used is left out, otherwise it is waited for.
 
@@ -76,6 +78,8 @@ async def routes(
             yield route
         known = None
     if via != "serial":
+        for known_address in gateway.addresses:
+            yield Route(known_address, is_certain=False)
         async for address in _found_on_lan(gateway, deadline):
             yield Route(address, is_certain=False)
     for other in emulated:
