@@ -23,7 +23,8 @@ from carport.client.session import Session
 from carport.errors import CarportError, NoAnswerError, NotAuthorisedError
 
 _ID_CONTEXT_BYTES = 8
-_TRY_S = 8.0  # CoAP repeats a request twice in this time
+_TRY_S = 8.0  # CoAP repeats a request several times meanwhile
+_TRY_UNCERTAIN_S = 2.5
 _PAUSE_S = 0.2
 
 
@@ -133,13 +134,14 @@ async def enrol(
         while _now() < deadline:
             async for route in routes(gateway, via, port, deadline, on_log):
                 session.address = route.address
+                try_s = _TRY_S if route.is_certain else _TRY_UNCERTAIN_S
                 try:
                     response = await session.request(
                         aiocoap.POST,
                         "keys",
                         exchange.payload,
-                        deadline=min(deadline, _now() + _TRY_S),
-                        ask_again_s=_TRY_S,  # a second enrolment would find an invitation spent
+                        deadline=min(deadline, _now() + try_s),
+                        ask_again_s=_TRY_S,  # another enrolment would find an invitation spent
                     )
                     return exchange.finish(_granted(response, refusal))
                 except NoAnswerError:
