@@ -32,9 +32,9 @@ class Attack(NamedTuple):
     """An attack on a gateway that somebody owns.
 
     aim: what counts as its success, in a few words.
-    where: "emulator" or "core"; `run` is given a `Stage` of that kind, which it may not share with
-    the next one if is_rough, and whether it is to be quick.
+    where: "emulator" or "core"; `run` is given a stage of that kind, and whether to be quick.
     without: what the control takes out.
+    alone: what is taken out for both, so that nothing stands before the defence to be shown.
     limit: why it succeeds, where nothing else is promised; else "".
     arguments: for the emulator.
     """
@@ -44,6 +44,6 @@ class Attack(NamedTuple):
     where: Where
     run: Callable[[Any, bool], Outcome]
     without: tuple[Defence, ...]
-    is_rough: bool = False
+    alone: tuple[Defence, ...] = ()
     limit: str = ""
     arguments: tuple[str, ...] = ()

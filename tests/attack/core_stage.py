@@ -2,37 +2,55 @@
 
 from typing import Any
 
-from tests.models.host import Host
-from tests.models.shell import Shell
-from tests.models.simulated_car import Together
+import can
 
-_LOCK_MS = 1500
+from carport.car.cars import make_car
+from gateway.vehicle.command import Transmission
+from tests.models.host import Host
+from tests.models.shell import PROFILES, Shell
+
+STEP_MS = 10
+
+_CAR = "reference"
+_BUS = "body"
+_DONE_MS = 1000
 
 
 class CoreStage:
     """A parked car, locked by its owner, whose time passes when the attack lets it."""
 
     def __init__(self) -> None:
-        self.together = Together("reference")
+        self.car = make_car(PROFILES / _CAR, seed=1)
+        self.use(Shell(car=_CAR))
         self.owner = Host.pair(self.shell)
-        self.together.run(500)
+        self.run(500)
         self.lock()
 
-    @property
-    def shell(self) -> Shell:
-        """The core's shell."""
-        return self.together.shell
+    def use(self, shell: Shell) -> None:
+        """Connect a shell, such as the one after a reboot, with the car."""
+        self.shell = shell
+        shell.on_sent = self._hear
 
-    def enrol(self, **fields: Any) -> Host:
-        """Return the host of one more key."""
-        return self.owner.enrol(**fields)
+    def reboot(self) -> None:
+        """Cut the board's power: what is durable is left, and its time begins anew."""
+        self.use(self.shell.reboot())
+        self.owner.shell = self.shell
 
-    def command(self, command: str, host: Host | None = None) -> None:
-        """Let the owner, or a host, command the car, and let it happen."""
+    def run(self, duration_ms: int) -> None:
+        """Let time pass, for the car too."""
+        for _ in range(duration_ms // STEP_MS):
+            self.shell.advance(STEP_MS)
+            for message in self.car.step(self.shell.now_ms / 1000):
+                if message.channel == _BUS:
+                    self.shell.receive_frame(message.arbitration_id, bytes(message.data))
+
+    def command(self, command: str, host: Host | None = None) -> Any:
+        """Return what the owner, or a host, is answered in the end."""
         host = host or self.owner
-        host.post("lock", host.command(command))
-        self.together.run(_LOCK_MS)
-        host.responses()
+        answers = host.post("lock", host.command(command))
+        self.run(_DONE_MS)
+        answers += host.responses()
+        return answers[-1] if answers else None
 
     def lock(self) -> None:
         """Lock the car, as its owner."""
@@ -41,4 +59,13 @@ class CoreStage:
 
     def is_locked(self) -> bool:
         """Tell what the car's locks really are."""
-        return all(lock.is_locked for lock in self.together.car.body.locks.values())
+        return all(lock.is_locked for lock in self.car.body.locks.values())
+
+    def _hear(self, transmission: Transmission) -> None:
+        message = can.Message(
+            arbitration_id=transmission.arbitration_id,
+            is_extended_id=False,
+            data=transmission.data,
+            channel=_BUS,
+        )
+        self.car.receive(message, self.shell.now_ms / 1000)

@@ -2,12 +2,11 @@
 
 import shutil
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from carport.paths import device_source_root
-
-_PACKAGES = ("gateway", "firmware")
+FIRMWARE = ("gateway", "firmware")
 
 
 class Defence(NamedTuple):
@@ -15,18 +14,21 @@ class Defence(NamedTuple):
 
     name: str
     lines: dict[str, str]
+    packages: tuple[str, ...] = FIRMWARE
 
 
 def take_out(defences: Iterable[Defence], folder: Path) -> None:
-    """Copy the gateway's sources into folder, without some of its defences.
+    """Copy the packages that have these defences into folder, and take them out there.
 
     Raises:
         LookupError: a line is not there, or not once: the control has to learn where it is now.
     """
-    root = device_source_root()
-    for package in _PACKAGES:
+    for package in {package for defence in defences for package in defence.packages}:
+        spec = find_spec(package)
+        assert spec is not None
+        assert spec.submodule_search_locations is not None
         ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(root / package, folder / package, ignore=ignored)
+        shutil.copytree(spec.submodule_search_locations[0], folder / package, ignore=ignored)
     for defence in defences:
         for line, instead in defence.lines.items():
             _replace(folder, defence.name, line, instead)

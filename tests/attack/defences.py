@@ -10,7 +10,8 @@ REPLAY_WINDOW = Defence(
     },
 )
 WINDOW_UNKNOWN_AT_BOOT = Defence(
-    "window unknown after a reboot", {"if not window.is_known:": "if False:"}
+    "window unknown after a reboot",
+    {"        if window.is_known:\n            return True\n": "        return True\n"},
 )
 COMMAND_IDS = Defence(
     "command ids",
@@ -19,8 +20,27 @@ COMMAND_IDS = Defence(
         "if command_id <= self._receipts.last_id(key.kid):": "if False:",
     },
 )
-ECHO = Defence("Echo", {"        if not request.is_fresh:\n            return CHALLENGE\n": ""})
-ECHO_AGE = Defence("Echo's age", {"now_ms - self._echo_ms <= _ECHO_FRESH_MS": "True"})
+ECHO = Defence(
+    "Echo",
+    {
+        "        limits = key.principal.limits\n        if limits is not None:\n"
+        "            refusal": (
+            "        request.is_fresh = True\n"
+            "        limits = key.principal.limits\n        if limits is not None:\n"
+            "            refusal"
+        ),
+        "if not request.is_proven and (request.observe": "if False and (request.observe",
+    },
+)
+ECHO_AGE = Defence(
+    "Echo's age",
+    {
+        "second = now_ms // _SECOND_MS": "second = 0",
+        "return self._value(kid, source, now_ms // _SECOND_MS)": (
+            "return self._value(kid, source, 0)"
+        ),
+    },
+)
 REMEMBERED_ANSWERS = Defence(
     "remembered answers", {"answer = self._seen.answer(request.exchange)": "answer = None"}
 )
@@ -36,4 +56,110 @@ KEY_FOR_EACH_DIRECTION = Defence(
         'derive(secret, recipient_id, id_context, "Key"': 'derive(secret, b"", id_context, "Key"',
     },
 )
+RST_ENDS_NOTHING = Defence(
+    "an RST ends nothing", {"observer.doubt()": "self._observers.drop(observer.request)"}
+)
+ADDRESS_PROVEN = Defence(
+    "an address that is proven",
+    {"if not request.is_proven and (request.observe": "if False and (request.observe"},
+)
+NEWER_THAN_THE_LAST = Defence(
+    "aiocoap's order of notifications",
+    {
+        "unprotected_message.opt.observe = -1 if seqno is None else seqno": (
+            "unprotected_message.opt.observe = protected_message.opt.observe"
+        )
+    },
+    ("aiocoap",),
+)
 ROLES = Defence("roles", {"if not principal.may(segments[0]": "if False and (segments[0]"})
+REVOKED_AT_ONCE = Defence(
+    "revoking at once", {"            self._by_kid.pop(kid)\n": "            pass\n"}
+)
+LIMITS_OF_GUESTS = Defence(
+    "limits of guests",
+    {"        if self._needs_time:\n": '        return ""\n        if self._needs_time:\n'},
+)
+PAIRING_BY_CABLE = Defence(
+    "pairing by cable only", {"if request.code != POST or not request.on_cable:": "if False:"}
+)
+PAIRING_CLOSED = Defence(
+    "pairing is closed", {"if not self._is_open(request.now_ms):": "if False:"}
+)
+ONE_PROVISIONAL_ID = Defence(
+    "one id for all that is provisional",
+    {
+        "self.pairing.kid or self._take_kid()": "self._take_kid()",
+        "1 if number < 0x100 else 2 if number < 0x10000 else 4": "2",
+    },
+)
+CHALLENGED_ONCE = Defence(
+    "each number is challenged once",
+    {
+        "if challenged is not None and not challenged.is_new(": "if False and not (",
+        "key.challenged.accept(sequence)": "pass",
+    },
+)
+BUDGET_OF_CHALLENGES = Defence(
+    "a budget of challenges", {'"""Count a challenge, if it may be sent."""': "return True"}
+)
+BUDGET_OF_STRANGERS = Defence(
+    "a budget for strangers",
+    {
+        "if now_ms >= known.unverified.shut_ms:": "if True:",
+        '"""Count a datagram that did not verify; tell whether it may be answered."""': (
+            "return True"
+        ),
+    },
+)
+BUDGET_OF_A_KEY = Defence(
+    "a budget for each key", {"if not budget.take(now_ms, _KEY": "if False and (now_ms, _KEY"}
+)
+VERIFIED_BEFORE_THE_WINDOW_MOVES = Defence(
+    "verifying before the window moves",
+    {
+        "    plaintext = open_(client.cipher, nonce, associated_data, ciphertext)\n"
+        "    if is_known:\n        window.accept(sequence)\n": (
+            "    if is_known:\n        window.accept(sequence)\n"
+            "    plaintext = open_(client.cipher, nonce, associated_data, ciphertext)\n"
+        )
+    },
+)
+FAIR_SNAPSHOTS = Defence(
+    "fair shares of the snapshots",
+    {
+        "if not each.is_owners or request.now_ms - each.made_ms > _READ_MS": "if True",
+        "if len(own) == _SNAPSHOTS_EACH:": "if False:",
+    },
+)
+FAIR_OBSERVERS = Defence(
+    "fair shares of the observers",
+    {
+        "        if asker.rank < OWNER:\n            own = ": (
+            "        if len(others) >= MAX_OBSERVERS:\n            return None\n"
+            "        if False:\n            own = "
+        )
+    },
+)
+NO_LARGER_THAN_ASKED = Defence(
+    "no answer larger than the request",
+    {
+        "        if not request.is_proven:\n            code, options, payload = answer\n": (
+            "        if False:\n            code, options, payload = answer\n"
+        ),
+        "room = request.size - 4 - len(request.token)": "room = 1000",
+    },
+)
+CHECKSUM_OF_FRAMES = Defence(
+    "checksum of frames", {"elif fcs(content) != GOOD_FCS:": "elif False:"}
+)
+MALFORMED_IS_EXPECTED = Defence(
+    "errors of the decoder are expected",
+    {
+        '        except DecodeError:\n            counters["malformed"] += 1\n'
+        "            is_confirmable": (
+            '        except BusyError:\n            counters["malformed"] += 1\n'
+            "            is_confirmable"
+        )
+    },
+)

@@ -12,7 +12,6 @@ from tests.attack.stage import Stage
 from tests.models.host import Host
 from tests.models.shell import Shell
 
-_ANSWER_S = 0.5
 _FRESH_FOR = 64  # requests that are sealed with one Echo value
 
 
@@ -27,7 +26,7 @@ def wrong_key(stage: Stage, is_quick: bool) -> Outcome:
             guess.context.sender_sequence = stage.owner.context.sender_sequence
             guess.next_message_id = int.from_bytes(os.urandom(2))
             for data in (guess.protect(GET, ["lock"]), unlocks.seal(guess)):
-                answer = lan.ask(data, _ANSWER_S)
+                answer = stage.deliver(lan, data)
                 outcome.note(is_sealed(answer), told(answer))
     outcome.figures["unlocks"] = stage.unlocks(since)
     return outcome
@@ -75,10 +74,10 @@ def flipped_bits(stage: Stage, is_quick: bool) -> Outcome:
                     outer.payload = flipped
                 else:
                     outer.options = [(OSCORE, flipped)]
-                answer = lan.ask(message.encode(outer), _ANSWER_S)
+                answer = stage.deliver(lan, message.encode(outer))
                 outcome.note(is_sealed(answer), told(answer))
         since = stage.mark()
-        _flip_the_envelope(lan, FreshUnlocks(stage.owner), outcome, step)
+        _flip_the_envelope(stage, lan, FreshUnlocks(stage.owner), outcome, step)
         outcome.succeeded += max(0, stage.unlocks(since) - 1)
     return outcome
 
@@ -127,14 +126,16 @@ def _part(outer: Message, part: str) -> bytes:
     return outer.payload if part == "payload" else outer.options[0][1]
 
 
-def _flip_the_envelope(lan: Lan, unlocks: FreshUnlocks, outcome: Outcome, step: int) -> None:
+def _flip_the_envelope(
+    stage: Stage, lan: Lan, unlocks: FreshUnlocks, outcome: Outcome, step: int
+) -> None:
     data = unlocks.seal()
     outer = message.decode(data)
     end = len(data) - len(outer.payload)
     start_of_value = end - 1 - len(outer.options[0][1])
     for byte in (*range(start_of_value), end - 1):
         for bit in range(8 * byte, 8 * byte + 8, step):
-            answer = lan.ask(flip(unlocks.seal(), bit), _ANSWER_S)
+            answer = stage.deliver(lan, flip(unlocks.seal(), bit))
             owners_own = "the owner's own unlock, once"
             outcome.note(False, owners_own if is_sealed(answer) else told(answer))
 

@@ -1,7 +1,8 @@
-"""A host's socket, and the cable, in front of a running gateway."""
+"""A host's socket in front of a running gateway."""
 
 import select
 import socket
+import sys
 import time
 from collections.abc import Hashable
 from contextlib import suppress
@@ -14,6 +15,8 @@ from gateway.coap.numbers import ACK, CON, EMPTY
 from gateway.errors import DecodeError
 
 ANSWER_S = 2.0
+STRANGER = "127.0.0.66" if sys.platform == "linux" else "127.0.0.1"
+"""An address on this machine where no owner is; other systems have one alone."""
 
 _MAX_BYTES = 2048
 
@@ -47,10 +50,9 @@ class Lan:
         """Bring the gateway a datagram, and keep what it says until it has answered."""
         self.drain()
         self.socket.send(data)
-        token = data[4 : 4 + (data[0] & 15)]
         while (answer := self.receive()) is not None:
             self.datagrams.append((answer, peer))
-            if answer[1] != EMPTY and answer[4 : 4 + (answer[0] & 15)] == token:
+            if is_answer(answer, data):
                 return
 
     def ask(self, data: bytes, timeout_s: float = ANSWER_S) -> bytes | None:
@@ -82,6 +84,11 @@ class Lan:
         if len(data) > 4 and data[0] >> 4 & 3 == CON:
             message_id = int.from_bytes(data[2:4])
             self.socket.send(message.encode(Message(ACK, EMPTY, message_id)))
+
+
+def is_answer(answer: bytes, request: bytes) -> bool:
+    """Tell whether this is more than an acknowledgement, and has the request's token."""
+    return answer[1] != EMPTY and message.decode(answer).token == message.decode(request).token
 
 
 def told(answer: bytes | None) -> str:

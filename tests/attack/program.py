@@ -8,9 +8,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+import cbor2
+
 from carport.client import Client
 from carport.client.keys import KeyExchange
 from carport.client.known_gateways import KnownGateway
+from carport.client.session import Session
 from gateway.coap.numbers import CHANGED, POST
 from tests.models.host import Host
 
@@ -19,18 +22,23 @@ T = TypeVar("T")
 _END_S = 5.0
 
 
+def known_gateway(owner: Host, folder: Path, address: str) -> KnownGateway:
+    """Return the gateway as a program of the owner's knows it, with a key that is enrolled now."""
+    exchange = KeyExchange("enrol")
+    response = owner.request(POST, ["keys"], exchange.payload)
+    assert response.code == CHANGED, response
+    key = exchange.finish(response.payload)
+    gateway = KnownGateway(folder, [address])
+    gateway.contexts.folder.mkdir(parents=True)
+    gateway.contexts.add(key.sender_id, key.recipient_id, key.secret)
+    return gateway
+
+
 class Program:
     """A client that reaches the gateway at `address`, with a key that `owner` enrols for it."""
 
     def __init__(self, owner: Host, folder: Path, address: str, timeout_s: float = 15) -> None:
-        exchange = KeyExchange("enrol")
-        response = owner.request(POST, ["keys"], exchange.payload)
-        assert response.code == CHANGED, response
-        key = exchange.finish(response.payload)
-        gateway = KnownGateway(folder, [address])
-        gateway.contexts.folder.mkdir(parents=True)
-        gateway.contexts.add(key.sender_id, key.recipient_id, key.secret)
-        self._gateway = gateway
+        self.gateway = known_gateway(owner, folder, address)
         self._timeout_s = timeout_s
         self._loop = asyncio.new_event_loop()
         # aiocoap's own log call fails when a request is given up at its end.
@@ -65,5 +73,17 @@ class Program:
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop)
 
+    async def watch_locks(self, seen: list[bool]) -> None:
+        """Keep whether the driver's door is locked, as the gateway tells it again and again."""
+        context = self.gateway.contexts.claim()
+        assert context is not None
+        session = await Session.open(context)
+        session.address = self.gateway.addresses[0]
+        try:
+            async for response in session.observe("lock", timeout_s=self._timeout_s):
+                seen += [record[4] for record in cbor2.loads(response.payload) if 4 in record][:1]
+        finally:
+            await session.close()
+
     async def _open(self) -> Client:
-        return Client(self._gateway, via="lan", timeout_s=self._timeout_s)
+        return Client(self.gateway, via="lan", timeout_s=self._timeout_s)

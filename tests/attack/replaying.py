@@ -8,8 +8,9 @@ from pathlib import Path as Folder
 from random import Random
 
 from gateway.coap import message
-from gateway.coap.numbers import POST
+from gateway.coap.numbers import ECHO, POST
 from tests.attack.attack import Outcome
+from tests.attack.core_stage import CoreStage
 from tests.attack.lan import told
 from tests.attack.path import Passed, Path, let_through
 from tests.attack.program import Program
@@ -19,6 +20,7 @@ HELD_BACK_S = 6.0
 COMMANDS = 20
 
 _GIVE_UP_S = 1.0
+_ECHO = range(9, 13)  # bytes by which a request grows that is sent again with an Echo
 
 
 @contextmanager
@@ -68,33 +70,59 @@ def held_back(stage: Stage, is_quick: bool) -> Outcome:
     with recorded_program(stage, timeout_s=_GIVE_UP_S) as (path, program):
         kept: list[bytes] = []
 
-        def keep_the_second(each: Passed) -> list[bytes]:
-            if each.is_request:
+        def keep_back(each: Passed) -> list[bytes]:
+            """Let pass what comes before the request that is repeated with an Echo."""
+            if each.is_request and (kept or len(each.data) - len(path.requests()[-2]) in _ECHO):
                 kept.append(each.data)
-            return [] if each.is_request and len(kept) > 1 else [each.data]
+            return [] if each.is_request and kept else [each.data]
 
         program.do(program.client.system)
-        path.carry = keep_the_second
+        path.carry = keep_back
         assert program.begin(program.client.unlock).exception() is not None, "it has arrived"
         path.carry = let_through
         time.sleep(HELD_BACK_S - _GIVE_UP_S)
-        for data in dict.fromkeys(kept[1:]):
+        for data in dict.fromkeys(kept):
             since = stage.mark()
             by = told(send_again(stage, path, data, "same"))
             outcome.note(stage.unlocks(since) > 0, f"{by} (a challenge)")
     return outcome
 
 
+def held_back_long(stage: CoreStage, is_quick: bool) -> Outcome:
+    """Deliver unlocks with their fresh Echo, kept back for a while, from here and elsewhere."""
+    outcome = Outcome()
+    for minutes in (0.1, 1, 60, 24 * 60):
+        echo = stage.owner.challenge()
+        kept = [
+            stage.owner.protect(
+                POST, ["lock"], stage.owner.command("unlock"), options=[(ECHO, echo)]
+            )
+            for _ in range(2)
+        ]
+        stage.shell.advance(round(60_000 * minutes))
+        for data, peer in zip(kept, (stage.owner.peer, "elsewhere"), strict=True):
+            stage.shell.receive_datagram(data, peer)
+            stage.run(1000)
+            outcome.note(not stage.is_locked(), "4.01, an Echo that is too old")
+            stage.shell.datagrams.clear()
+            if not stage.is_locked():
+                stage.lock()
+    return outcome
+
+
 def reordered(stage: Stage, is_quick: bool) -> Outcome:
-    """Deliver what passes up to three times, early and late, both ways, while cars are locked."""
+    """Deliver what passes several times, early and late, both ways, while the car is locked.
+
+    After each lock the unlock before it arrives once more. A success is an unlock that the owner
+    did not ask for.
+    """
     outcome = Outcome()
     random = Random(1)
     kept: dict[bool, list[bytes]] = {True: [], False: []}
 
     def shuffle(each: Passed) -> list[bytes]:
         kept[each.is_request].append(each.data)
-        old = kept[each.is_request][-8:]
-        batch = [each.data, each.data, *random.choices(old, k=3)]
+        batch = [each.data, each.data, *random.choices(kept[each.is_request][-8:], k=3)]
         random.shuffle(batch)
         outcome.tried += len(batch) - 1
         return batch
@@ -102,14 +130,15 @@ def reordered(stage: Stage, is_quick: bool) -> Outcome:
     with recorded_program(stage) as (path, program):
         program.do(program.client.system)
         path.carry = shuffle
-        since = stage.mark()
-        for _ in range(4 if is_quick else COMMANDS // 2):
+        for _ in range(2 if is_quick else COMMANDS // 2):
+            since, asked = stage.mark(), len(path.passed)
             program.do(program.client.unlock)
+            late = dict.fromkeys(path.requests(asked))
             program.do(program.client.lock)
-            outcome.figures["commands"] = outcome.figures.get("commands", 0) + 2
-        path.carry = let_through
-        acted = stage.unlocks(since)
-    outcome.succeeded = max(0, acted - outcome.figures["commands"] // 2)
+            for data in late:
+                path.to_gateway(data)
+            outcome.tried += len(late)
+            outcome.succeeded += stage.unlocks(since) - 1
     outcome.stopped_by["answered as before, or refused"] = outcome.tried - outcome.succeeded
     return outcome
 
@@ -128,8 +157,7 @@ def send_again(stage: Stage, path: Path, data: bytes, way: str) -> bytes | None:
         with stage.lan() as lan:
             return lan.ask(data)
     if way == "cable":
-        stage.wire.receive_datagram(data, "cable", on_cable=True)
-        return stage.wire.datagrams.pop()[0]
+        return stage.cable.ask_by_cable(data)[-1]
     if way == "renumbered":
         outer = message.decode(data)
         outer.message_id ^= 0x5555

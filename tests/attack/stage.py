@@ -13,16 +13,18 @@ from typing import Any, Self
 from carport.emulator import control
 from carport.emulator.process import EmulatorProcess
 from gateway.coap.numbers import CONTENT, GET
+from tests.attack.cable import Cable
 from tests.attack.lan import Lan
 from tests.models.host import Host
 from tests.system.listener import Listener
 from tests.system.taps import address_of
-from tests.system.wire import Wire
 
 LOCK = "LockRequest=Lock"
 UNLOCK = "LockRequest=Unlock"
 
 _RESTART_S = 15.0
+_BUSY_TRIES = 10
+_BUSY_S = 0.5
 
 
 class Stage:
@@ -30,7 +32,7 @@ class Stage:
 
     Attributes:
         owner: who paired; asks over the network, from an address of its own.
-        wire: the cable.
+        cable: leads to the same gateway.
     """
 
     def __init__(self, *arguments: str) -> None:
@@ -44,8 +46,8 @@ class Stage:
             self.emulator = enter(EmulatorProcess(*ports, *self._arguments))
             self.address = address_of(self.emulator.coap)
             self.listener = enter(Listener(self.emulator.can))
-            self.wire = enter(Wire(self.emulator.coap, self.emulator.serial))
-            self.owner = Host.pair(self.wire)  # type: ignore[arg-type]
+            self.cable = enter(Cable(self.address, self.emulator.serial))
+            self.owner = Host.pair(self.cable)  # type: ignore[arg-type]
             self.move(self.owner)
             self.lock()
             self._parts = self._parts.pop_all()
@@ -90,6 +92,11 @@ class Stage:
         """Lock the car, as its owner; what was asked before has been done by then."""
         since = len(self.listener.heard)
         state = self.command("lock")
+        for _ in range(_BUSY_TRIES):
+            if state == "confirmed":
+                break
+            time.sleep(_BUSY_S)
+            state = self.command("lock")
         assert state == "confirmed", f"the owner's lock: {state}"
         self.listener.wait_for(LOCK, since)
 
@@ -115,6 +122,23 @@ class Stage:
         assert response.code == CONTENT, response
         described: dict[str, Any] = response.value
         return described
+
+    def deliver(self, lan: Lan, data: bytes) -> bytes | None:
+        """Bring the gateway a datagram; return what it has answered when it answers the owner."""
+        lan.drain()
+        lan.socket.send(data)
+        assert self.serves(), "the owner is not answered"
+        answers = lan.drain()
+        return answers[-1] if answers else None
+
+    def serves(self) -> bool:
+        """Tell whether the owner is answered."""
+        self.owner.send(self.owner.protect(GET, ["system"]))
+        return any(response.code == CONTENT for response in self.owner.responses())
+
+    def errors(self) -> int:
+        """Return how many errors the firmware's loop has met."""
+        return int(self.system()["platform"]["errors"])
 
     def starts(self) -> int:
         """Return how often the board has started."""

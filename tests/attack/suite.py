@@ -1,10 +1,25 @@
 """All attacks, in the order in which they are shown."""
 
+from tests.attack import (
+    amplifying,
+    crowding,
+    exhausting,
+    flooding,
+    forging,
+    garbage,
+    observing,
+    pairing,
+    reflecting,
+    replaying,
+    rolling_back,
+    stale_keys,
+)
 from tests.attack import defences as no
-from tests.attack import forging, replaying
-from tests.attack.attack import Attack
+from tests.attack.attack import Attack, Outcome
+from tests.attack.core_stage import CoreStage
+from tests.attack.stage import Stage
 
-ATTACKS = (
+_RECORDED = (
     Attack(
         "replay",
         "a second unlock",
@@ -20,13 +35,6 @@ ATTACKS = (
         (no.WINDOW_UNKNOWN_AT_BOOT, no.COMMAND_IDS, no.ECHO),
     ),
     Attack(
-        "held-back unlock",
-        "an unlock 6 s late",
-        "emulator",
-        replaying.held_back,
-        (no.ECHO_AGE,),
-    ),
-    Attack(
         "duplicates, reordered",
         "an unlock too many",
         "emulator",
@@ -34,18 +42,194 @@ ATTACKS = (
         (no.REPLAY_WINDOW, no.COMMAND_IDS, no.REMEMBERED_ANSWERS),
     ),
     Attack(
+        "held-back unlock",
+        "an unlock 6 s late",
+        "emulator",
+        replaying.held_back,
+        (no.ECHO_AGE,),
+    ),
+    Attack(
+        "held-back for long",
+        "an unlock up to a day late",
+        "core",
+        replaying.held_back_long,
+        (no.ECHO_AGE,),
+    ),
+)
+_FORGED = (
+    Attack(
         "every bit flipped",
-        "an answer, or an unlock",
+        "a sealed answer",
         "emulator",
         forging.flipped_bits,
         (no.TAG,),
     ),
     Attack(
         "wrong key",
-        "an answer, or an unlock",
+        "a sealed answer",
         "emulator",
         forging.wrong_key,
         (no.OWN_SECRETS,),
     ),
-    Attack("too low a role", "2.xx", "emulator", forging.too_low_a_role, (no.ROLES,)),
+    Attack(
+        "reflection",
+        "a message believed",
+        "core",
+        reflecting.reflect,
+        (no.KEY_FOR_EACH_DIRECTION, no.REPLAY_WINDOW),
+    ),
+    Attack(
+        "forged RST and ACK",
+        "the owner's watch ends",
+        "emulator",
+        observing.cut_off,
+        (no.RST_ENDS_NOTHING,),
+    ),
+    Attack(
+        "Observe hijack",
+        "a notification to a stranger",
+        "emulator",
+        observing.hijacked,
+        (no.ADDRESS_PROVEN,),
+    ),
+    Attack(
+        "old news",
+        "an old state shown as new",
+        "emulator",
+        observing.told_old_news,
+        (no.NEWER_THAN_THE_LAST,),
+    ),
 )
+_KEYS = (
+    Attack(
+        "too low a role",
+        "2.xx",
+        "emulator",
+        forging.too_low_a_role,
+        (no.ROLES,),
+    ),
+    Attack(
+        "revoked key",
+        "an answer, a notification",
+        "core",
+        stale_keys.revoked,
+        (no.REVOKED_AT_ONCE,),
+    ),
+    Attack(
+        "guest out of time",
+        "an unlock",
+        "core",
+        stale_keys.out_of_time,
+        (no.LIMITS_OF_GUESTS,),
+    ),
+    Attack(
+        "copied recovery",
+        "one more key",
+        "core",
+        stale_keys.copied_backup,
+        (no.WINDOW_UNKNOWN_AT_BOOT,),
+    ),
+    Attack(
+        "uninvited pairing",
+        "a key",
+        "emulator",
+        pairing.uninvited,
+        (no.PAIRING_BY_CABLE, no.PAIRING_CLOSED),
+    ),
+)
+_WORN_OUT = (
+    Attack(
+        "key ids worn out",
+        "no owner can pair",
+        "core",
+        pairing.worn_out,
+        (no.ONE_PROVISIONAL_ID,),
+    ),
+    Attack(
+        "numbers burned",
+        "a write, or few years left",
+        "core",
+        exhausting.burn_numbers,
+        (no.CHALLENGED_ONCE, no.BUDGET_OF_CHALLENGES),
+    ),
+    Attack(
+        "highest number",
+        "the owner's are too old",
+        "core",
+        exhausting.highest_number,
+        (no.VERIFIED_BEFORE_THE_WINDOW_MOVES,),
+    ),
+    Attack(
+        "half-read transfers",
+        "the owner's read fails",
+        "emulator",
+        crowding.half_read,
+        (no.FAIR_SNAPSHOTS,),
+        (no.BUDGET_OF_A_KEY,),
+    ),
+    Attack(
+        "all observers",
+        "the owner's watch is refused",
+        "emulator",
+        crowding.all_observers,
+        (no.FAIR_OBSERVERS,),
+        (no.BUDGET_OF_A_KEY,),
+    ),
+)
+_FLOODS = (
+    Attack(
+        "amplification",
+        "more bytes out than in",
+        "emulator",
+        amplifying.amplify,
+        (no.NO_LARGER_THAN_ASKED,),
+    ),
+    Attack(
+        "noise on the cable",
+        "a message, or no service",
+        "emulator",
+        garbage.cable_noise,
+        (no.CHECKSUM_OF_FRAMES,),
+    ),
+    Attack(
+        "malformed datagrams",
+        "any trace of them",
+        "emulator",
+        garbage.malformed_datagrams,
+        (no.MALFORMED_IS_EXPECTED,),
+        (no.BUDGET_OF_STRANGERS,),
+    ),
+    Attack(
+        "flood by a stranger",
+        "a command that fails",
+        "emulator",
+        flooding.by_a_stranger,
+        (no.BUDGET_OF_STRANGERS,),
+    ),
+    Attack(
+        "flood with the owner's kid",
+        "a command that fails",
+        "emulator",
+        flooding.with_the_owners_kid,
+        (no.BUDGET_OF_STRANGERS,),
+    ),
+)
+_LIMITS = (
+    Attack(
+        "flash rolled back",
+        "what was ended is back",
+        "core",
+        rolling_back.roll_back,
+        (),
+        limit="whoever writes the flash owns the board",
+    ),
+)
+ATTACKS = _RECORDED + _FORGED + _KEYS + _WORN_OUT + _FLOODS + _LIMITS
+
+
+def run(attack: Attack, is_quick: bool) -> Outcome:
+    """Try an attack on a gateway of its own, which may be left as it is then."""
+    if attack.where == "core":
+        return attack.run(CoreStage(), is_quick)
+    with Stage(*attack.arguments) as stage:
+        return attack.run(stage, is_quick)

@@ -23,14 +23,21 @@ class Row(NamedTuple):
 
     attack: Attack
     outcome: Outcome
-    control: Outcome
+    control: Outcome | None
     seconds: float
 
     @property
+    def control_result(self) -> str:
+        """How often the control succeeded, in words."""
+        control = self.control
+        return "" if control is None else f"{control.succeeded:,} of {control.tried:,}"
+
+    @property
     def is_good(self) -> bool:
-        """Whether the attack failed, or nothing else is promised, and its control succeeded."""
-        has_failed = self.outcome.succeeded == 0 or bool(self.attack.limit)
-        return has_failed and self.outcome.tried > 0 and self.control.succeeded > 0
+        """Whether the attack failed and its control succeeded, or nothing is promised."""
+        if self.control is None:
+            return True
+        return 0 == self.outcome.succeeded < self.outcome.tried and self.control.succeeded > 0
 
 
 class Table:
@@ -60,7 +67,9 @@ class Table:
 
     def close(self, seconds: float) -> None:
         """Say how it ended."""
-        verdict = "every attack failed, every control succeeded" if self.is_good else "NOT GOOD"
+        verdict = "NOT GOOD"
+        if self.is_good:
+            verdict = "every attack failed but for what is not promised, every control succeeded"
         if not self._as_json:
             print(f"{self._count} attacks in {seconds:.0f} s: {verdict}")
 
@@ -75,9 +84,11 @@ class Table:
                 f"{outcome.succeeded:,}",
                 stopped,
                 ", ".join(defence.name for defence in row.attack.without),
-                f"{row.control.succeeded:,} of {row.control.tried:,}",
+                row.control_result,
             ]
         )
+        if row.attack.limit:
+            print(f"    not promised: {row.attack.limit}")
         for name, value in outcome.figures.items():
             print(f"    {name}: {value}")
         if not row.is_good:
@@ -108,8 +119,7 @@ class Table:
                     "stopped_by": dict(row.outcome.stopped_by.most_common()),
                     "figures": row.outcome.figures,
                     "without": [defence.name for defence in row.attack.without],
-                    "control_tried": row.control.tried,
-                    "control_succeeded": row.control.succeeded,
+                    "control": row.control_result,
                     "limit": row.attack.limit,
                     "is_good": row.is_good,
                     "seconds": round(row.seconds, 1),

@@ -1,0 +1,117 @@
+"""A flood at the full speed of the loopback interface, while the owner's commands are timed."""
+
+import math
+import multiprocessing
+import os
+import socket
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.sharedctypes import Synchronized
+
+from carport.errors import CarportError
+from gateway.coap import message
+from gateway.coap.message import Message
+from gateway.coap.numbers import CON, GET, OSCORE, POST, URI_PATH
+from tests.attack.attack import Outcome
+from tests.attack.lan import STRANGER, Address
+from tests.attack.program import Program
+from tests.attack.replaying import recorded_program
+from tests.attack.stage import Stage
+
+COMMANDS = 10
+PATIENCE_S = 15.0
+
+_FLOOD_S = 20.0
+_ORPHAN_S = 120.0  # a sender that nobody ends does so itself
+_START_S = 0.2
+
+
+def by_a_stranger(stage: Stage, is_quick: bool) -> Outcome:
+    """Flood it with requests in plain text, from an address that is not the owner's."""
+    request = message.encode(Message(CON, GET, 1, b"flood", [(URI_PATH, b"lock")]))
+    return _flood(stage, [request], 1 if is_quick else COMMANDS)
+
+
+def with_the_owners_kid(stage: Stage, is_quick: bool) -> Outcome:
+    """Flood it with what looks sealed by the owner, and new: each has to be decrypted."""
+    requests = []
+    for number in range(256):
+        value = b"\x0d" + (0xF000000000 + number).to_bytes(5) + stage.owner.context.sender.id
+        outer = Message(CON, POST, number, b"flood", [(OSCORE, value)], os.urandom(40))
+        requests.append(message.encode(outer))
+    return _flood(stage, requests, 1 if is_quick else COMMANDS)
+
+
+def _flood(stage: Stage, requests: list[bytes], commands: int) -> Outcome:
+    """Time the owner's commands before a flood and in it; a success is one that fails."""
+    outcome = Outcome()
+    with recorded_program(stage, PATIENCE_S) as (_, program):
+        quiet_ms, _ = _time_commands(program, commands)
+        with flood(stage.address, requests) as sent:
+            begin_s, before = time.monotonic(), sent.value
+            flooded_ms, failed = _time_commands(program, commands, begin_s + _FLOOD_S)
+            rate = (sent.value - before) / (time.monotonic() - begin_s)
+    done = len(flooded_ms) - failed
+    outcome.note(False, "the owner's commands are done", done)
+    outcome.note(True, "", failed)
+    outcome.figures["datagrams a second"] = round(rate)
+    outcome.figures["commands, without"] = _describe(quiet_ms)
+    outcome.figures["commands, flooded"] = _describe(flooded_ms)
+    outcome.figures["of these were confirmed"] = f"{done} of {len(flooded_ms)}"
+    return outcome
+
+
+@contextmanager
+def flood(gateway: Address, requests: list[bytes]) -> "Iterator[Synchronized[int]]":
+    """Send these to the gateway again and again, from a process of its own; count them."""
+    context = multiprocessing.get_context("spawn")
+    sent = context.Value("q", 0)
+    process = context.Process(target=_send, args=(gateway, requests, sent), daemon=True)
+    process.start()
+    try:
+        while not sent.value:
+            time.sleep(_START_S)
+        yield sent
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _send(gateway: Address, requests: list[bytes], sent: "Synchronized[int]") -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.bind((STRANGER, 0))
+        sender.connect(gateway)
+        end_s = time.monotonic() + _ORPHAN_S
+        send = sender.send
+        while time.monotonic() < end_s:
+            for request in requests * (1 + 256 // len(requests)):
+                with suppress(ConnectionRefusedError):
+                    send(request)
+            sent.value += len(requests) * (1 + 256 // len(requests))
+
+
+def _time_commands(
+    program: Program, count: int, until_s: float = math.inf
+) -> tuple[list[float], int]:
+    """Return how long the owner's commands take in ms, and how many failed."""
+    taken_ms: list[float] = []
+    failed = 0
+    for i in range(count):
+        if time.monotonic() > until_s:
+            break
+        command: Callable[[], object] = program.client.lock if i % 2 else program.client.unlock
+        begin_s = time.monotonic()
+        try:
+            program.do(command)  # type: ignore[arg-type]
+        except CarportError:
+            failed += 1
+        taken_ms.append((time.monotonic() - begin_s) * 1000)
+    return taken_ms, failed
+
+
+def _describe(taken_ms: list[float]) -> str:
+    """Return the median and the 95th percentile."""
+    high_ms = sorted(taken_ms)[round(0.95 * (len(taken_ms) - 1))]
+    return f"median {statistics.median(taken_ms):.0f} ms, p95 {high_ms:.0f} ms"
