@@ -245,7 +245,7 @@ class Gateway:
         daily_ms = self._clock.next_timeout()
         if daily_ms is not None and now_ms >= daily_ms:
             self._clock.store(now_ms)
-            self._keys.store_uses()
+            self._keys.ring.store_uses()
 
     @property
     def counters(self) -> "dict[str, int]":

@@ -81,6 +81,7 @@ class KeysResource:
     def _make(self, request: "Request") -> "Answer":
         """Return what the host needs to derive the new key, once it is durable."""
         keys = self._keys
+        ring = keys.ring
         fields = decode(request.payload, _FIELDS)
         random = fields["random"]
         asker = request.known_key
@@ -99,9 +100,9 @@ class KeysResource:
             check_grant(fields, self._scopes)
             if not request.is_fresh:
                 return CHALLENGE
-            if keys.principal(fields["name"]) is not None:
+            if ring.principal(fields["name"]) is not None:
                 return diagnostic(CONFLICT, "somebody has this name: choose another, or revoke it")
-            principal = keys.new_principal(fields)
+            principal = ring.new_principal(fields)
             if "dormant" in fields:
                 made = keys.make_dormant(principal, random, True)
             else:
@@ -114,11 +115,12 @@ class KeysResource:
 
     def _list(self, asker: "Principal", now_ms: int) -> "bytes | list[bytes]":
         """Return everybody with keys, in the order in which they came; in blocks if too long."""
+        ring = self._keys.ring
         pieces = []
         buffer = bytearray()
-        cbor.append_head(buffer, cbor.ARRAY, len(self._keys.principals))
-        for principal in self._keys.principals:
-            cbor.append_item(buffer, self._keys.describe(principal, asker))
+        cbor.append_head(buffer, cbor.ARRAY, len(ring.principals))
+        for principal in ring.principals:
+            cbor.append_item(buffer, ring.describe(principal, asker))
             while len(buffer) > MAX_BLOCK_BYTES:
                 pieces.append(bytes(buffer[:MAX_BLOCK_BYTES]))
                 buffer = buffer[MAX_BLOCK_BYTES:]
@@ -129,14 +131,14 @@ class KeysResource:
         """Forget keys, durably before that is said."""
         if not request.is_fresh:
             return CHALLENGE
-        keys = self._keys
+        ring = self._keys.ring
         name, what = _asked(request.queries)
-        principal = keys.principal(name)
+        principal = ring.principal(name)
         if principal is None:
             return diagnostic(NOT_FOUND, "nobody has this name")
         own = request.known_key
-        kids = keys.kids(principal)
-        credentials = keys.credentials(principal)
+        kids = ring.kids(principal)
+        credentials = ring.credentials(principal)
         if what == b"backups":
             kids = []
             credentials = [one for one in credentials if not one.is_invitation]
@@ -145,9 +147,9 @@ class KeysResource:
                 return diagnostic(BAD_REQUEST, "others goes with your own name")
             kids = [kid for kid in kids if kid != own.kid]
             credentials = []
-        elif keys.is_last_owner(principal):
+        elif ring.is_last_owner(principal):
             return diagnostic(CONFLICT, "the last owner cannot be revoked")
-        change = keys.revoke(kids, credentials)
+        change = self._keys.revoke(kids, credentials)
         for kid in kids + [credential.kid for credential in credentials]:
             change = max(change, self._forget(kid, request.now_ms))
         request.after = max(request.after, change)

@@ -43,8 +43,9 @@ class Pairing:
         self._open_until_ms = now_ms + _OPEN_MS
 
     def close(self) -> None:
-        """Close it: there is a key."""
+        """Close it: the provisional key has become a durable one."""
         self._is_unpaired = False
+        self.kid = b""
         self._open_until_ms = 0
         self._provisional = None
 
@@ -59,10 +60,6 @@ class Pairing:
         key = self._provisional
         return key if key is not None and key.kid == kid and now_ms < self._until_ms else None
 
-    def confirm(self, key: "Key") -> bool:
-        """Tell whether a key that was proved is the provisional one; it then is no more."""
-        if key is not self._provisional:
-            return False
-        self.close()
-        self.kid = b""
-        return True
+    def is_offered(self, key: "Key") -> bool:
+        """Tell whether a key is the provisional one."""
+        return key is self._provisional

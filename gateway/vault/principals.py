@@ -46,7 +46,7 @@ MAX_NAME_BYTES = 32
 READ = ":read"
 LIMITS = ("scopes", "not_before", "not_after", "uses")
 
-_GUEST_SCOPES = ("lock", "climate")
+_GUEST_SCOPES = (b"lock", b"climate")
 _MAY_NOT = "this key may not do that"
 
 
@@ -75,9 +75,13 @@ class Uses:
 
     def spend(self) -> None:
         """Count the one of a command whose intent is about to be stored."""
-        self._reserved -= 1
         self.left -= 1
-        self._store()
+        try:
+            self._store()
+        except MemoryError:
+            self.left += 1
+            raise
+        self._reserved -= 1
 
     def give_back(self) -> None:
         """Count the one of a command that was refused after its intent no longer."""
@@ -207,14 +211,18 @@ def principal_of(
     principal.region = described.get("region")
     principal.last_used_s = described.get("last_used")
     is_guest = principal.role == "guest"
-    scopes = described.get("scopes", _GUEST_SCOPES if is_guest else None)
+    scopes = _GUEST_SCOPES if is_guest else None
+    if "scopes" in described:
+        scopes = tuple([scope.encode() for scope in described["scopes"]])
+        if scopes == _GUEST_SCOPES:
+            scopes = _GUEST_SCOPES  # most guests share it
     not_before = described.get("not_before")
     not_after = described.get("not_after")
     left = described.get("uses")
     needs_time = is_guest or not_before is not None or not_after is not None
     if needs_time or scopes is not None or left is not None:
         principal.limits = Limits(
-            None if scopes is None else tuple([scope.encode() for scope in scopes]),
+            scopes,
             not_before,
             not_after,
             None if left is None else Uses(left, store),

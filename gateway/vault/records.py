@@ -103,6 +103,10 @@ class Records:
                 self._payloads[name] = before
             raise
 
+    def drop(self, name: str) -> None:
+        """Forget a record's payload, which somebody keeps in another form; `get` is None then."""
+        self._payloads.pop(name, None)
+
     def put_block(self, name: str, payload: "bytes | bytearray | memoryview") -> int:
         """Replace a block, which is not kept here; return the change's number.
 

@@ -25,6 +25,7 @@ _RECORD = "keys"
 _COPY = "keys-copy"
 _PAIRED = "paired"
 _OF_A_KID = ("sequence-", "intents-", "receipts-")
+_HIGHEST = 0x7FFFFFFF  # nobody is ever given so many
 _SIGNS = ("keys", _PAIRED, "armed", "time", "intents-", "receipts-")
 
 
@@ -41,6 +42,7 @@ def load(records: "Records") -> "list[Any] | None":
         records.put(_COPY, stored)
     if records.get(_PAIRED) is None:
         records.put(_PAIRED, cbor.encode(True))
+    _drop(records)
     fields: list[Any] = cbor.decode(stored)
     return fields
 
@@ -50,6 +52,7 @@ def store(records: "Records", fields: "list[Any]") -> int:
     stored = cbor.encode(fields)
     records.put(_RECORD, stored)
     number = records.put(_COPY, stored)
+    _drop(records)
     if records.get(_PAIRED) is None:
         number = records.put(_PAIRED, cbor.encode(True))
     return number
@@ -70,7 +73,7 @@ def highest_kid(records: "Records") -> int:
     for prefix in _OF_A_KID:
         for name in records.names(prefix) + records.damaged:
             if name.startswith(prefix):
-                highest = max(highest, int(name[len(prefix) :], 16))
+                highest = max(highest, _number_of(name[len(prefix) :]))
     return highest
 
 
@@ -80,3 +83,18 @@ def remove_orphans(records: "Records", kids: "list[bytes]") -> None:
         for name in records.names(prefix):
             if unhexlify(name[len(prefix) :]) not in kids:
                 records.delete(name)
+
+
+def _drop(records: "Records") -> None:
+    """Leave what was stored to `Keys`, which has it all."""
+    records.drop(_RECORD)
+    records.drop(_COPY)
+
+
+def _number_of(kid: str) -> int:
+    """Return a kid's number, 0 if it is no kid: what is damaged may be called anything."""
+    try:
+        number = int(kid, 16)
+    except ValueError:
+        return 0
+    return number if 0 < number <= _HIGHEST else 0

@@ -52,10 +52,12 @@ class Receipt:
         has_intent: whether the intent was stored.
         is_kept: whether the outcome is stored too; not that of a key that was revoked meanwhile.
         uses: of whoever may give a number of commands only, until this one is counted for good.
+        is_counted: whether it is counted, for good or not.
         payload: what `encode` returned once the last state was reached.
     """
 
     is_kept = True
+    is_counted = False
     uses: "Uses | None" = None
 
     def __init__(
@@ -166,8 +168,9 @@ class Receipts:
 
     def store_intent(self, receipt: Receipt) -> None:
         """Make it durable that the command is about to be sent, and counts as a use."""
-        if receipt.uses is not None:
+        if receipt.uses is not None and not receipt.is_counted:
             receipt.uses.spend()
+            receipt.is_counted = True
         if receipt.kid:
             receipt.change = self._store_intents(receipt, True)
         receipt.has_intent = True
@@ -187,7 +190,7 @@ class Receipts:
     def finish(self, receipt: Receipt) -> None:
         """Keep what became of a command that has reached its last state."""
         if receipt.uses is not None:
-            if not receipt.has_intent:
+            if not receipt.is_counted:
                 receipt.uses.release()
             elif receipt.state == REFUSED:
                 receipt.uses.give_back()

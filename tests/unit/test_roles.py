@@ -148,7 +148,7 @@ class World:
         self.askers["revoked backup"] = revoked.make_dormant()
         owner.revoke("r")
         self.askers["never known"] = Credential(shell, b"\x77", bytes(16))
-        spent = shell.gateway._keys.principal("guest used up")
+        spent = shell.gateway._keys.ring.principal("guest used up")
         assert spent is not None
         assert spent.limits is not None
         assert spent.limits.uses is not None
