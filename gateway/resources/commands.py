@@ -15,7 +15,7 @@ from gateway.coap.numbers import (
 from gateway.endpoint import CHALLENGE
 from gateway.errors import BusyError, DecodeError
 from gateway.request import CBOR_FORMAT, SENML_FORMAT, diagnostic
-from gateway.vault.principals import COMMAND, VIEWER
+from gateway.vault.principals import COMMAND, OWNER, VIEWER
 from gateway.vehicle.receipts import CONFIRMED, DIGEST_BYTES, REFUSED, Receipt
 
 TYPE_CHECKING = False
@@ -100,7 +100,8 @@ class CommandResource:
             receipt.uses = limits.uses
         self._waiting.append((receipt, request))
         try:
-            self._engine.submit(receipt, lifetime_ms, request.now_ms)
+            is_owners = key.principal.rank == OWNER
+            self._engine.submit(receipt, lifetime_ms, request.now_ms, is_owners)
         except Exception:
             self._waiting.remove((receipt, request))
             raise

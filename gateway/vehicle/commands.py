@@ -42,7 +42,8 @@ STATE_BUS_OFF = 4
 FLAG_EXT_ID = 2
 
 QUEUE_LENGTH = 4
-MAX_PER_CONTEXT = 2  # as many outcomes as a context's durable receipts hold
+OWNERS_PLACES = 2
+MAX_OF_ONE = 2  # context of an owner, or anybody else: a context's durable receipts hold two
 
 NOT_ARMED = "not armed: carport arm, then press the board's button"
 
@@ -88,8 +89,10 @@ class CommandEngine:
         spec = self._specs.get(command)
         return None if spec is None else spec["resource"]
 
-    def submit(self, receipt: Receipt, lifetime_ms: "int | None", now_ms: int) -> None:
-        """Begin a command, whose receipt is new.
+    def submit(
+        self, receipt: Receipt, lifetime_ms: "int | None", now_ms: int, is_owners: bool
+    ) -> None:
+        """Begin a command, whose receipt is new. In each queue two places are for owners alone.
 
         Raises:
             CommandError: the profile does not allow these arguments.
@@ -101,7 +104,14 @@ class CommandEngine:
             lifetime_ms = longest
         command = Command(receipt, spec, self._wake, lifetime_ms, now_ms)
         queue = self._queues[spec["resource"]]
-        if len(queue) >= QUEUE_LENGTH or self._count_of(receipt.kid) >= MAX_PER_CONTEXT:
+        receipts_under_way = [other.receipt for other in self._under_way()]
+        own = [
+            other
+            for other in receipts_under_way
+            if other.kid == receipt.kid or (not is_owners and other.by == receipt.by)
+        ]
+        length = QUEUE_LENGTH + OWNERS_PLACES if is_owners else QUEUE_LENGTH
+        if len(queue) >= length or len(own) >= MAX_OF_ONE:
             raise BusyError("too many commands are under way")
         longer_queue = queue + [command]
         self._store.add(receipt)
@@ -235,9 +245,6 @@ class CommandEngine:
 
     def _under_way(self) -> "list[Command]":
         return [command for queue in self._queues.values() for command in queue]
-
-    def _count_of(self, kid: bytes) -> int:
-        return len([command for command in self._under_way() if command.receipt.kid == kid])
 
     def _start(self, command: Command, now_ms: int) -> None:
         wait_ms = _CHECK_MS if self._wake is None else self._wake["timeout_ms"]
@@ -511,7 +518,7 @@ class CommandEngine:
             return
         receipt = Receipt(b"", 0, b"", name, {argument: False}, "gateway", now_ms)
         try:
-            self.submit(receipt, None, now_ms)
+            self.submit(receipt, None, now_ms, True)
         except (BusyError, CommandError):
             self._limits[name] = now_ms + 1000
 
