@@ -28,6 +28,7 @@ class VmBoard:
 
     Attributes:
         mark: how many operations its chip has done.
+        booted: the mark before the last boot's own operations, after those of a reset.
         left_at: the mark at which the last datagram left for each peer.
         requests: what came: (mark, peer, datagram).
     """
@@ -35,6 +36,7 @@ class VmBoard:
     def __init__(self, vm: VM, nonces: Nonces) -> None:
         self.now_ms = 0
         self.mark = 0
+        self.booted = 0
         self.datagrams: list[tuple[bytes, Hashable]] = []
         self.left_at: dict[Hashable, int] = {}
         self.requests: list[tuple[int, str, bytes]] = []
@@ -48,10 +50,14 @@ class VmBoard:
         """Take a chip fresh from the factory."""
         self.call("make", cbor.encode(profile()), BLOCKS, is_bench)
 
-    def power_on(self, seed: int) -> None:
-        """Boot from the chip, whatever ran on it before."""
+    def power_on(self, seed: int, is_reset: bool = False) -> None:
+        """Boot from the chip, whatever ran on it before; is_reset: all is destroyed first."""
         self.now_ms = 0
-        self.note(self.call("power_on", 0, seed))
+        self.note(self.call("power_on", 0, seed, is_reset))
+
+    def renew_root(self) -> None:
+        """Let the board store its root once more."""
+        self.call("renew_root")
 
     def receive_datagram(self, data: bytes, peer: Hashable, on_cable: bool = False) -> None:
         """Bring a datagram."""
@@ -104,5 +110,7 @@ class VmBoard:
                 self.frames.append(Frame(mark, *details))
             elif kind == "log":
                 self.logs.append(details[0])
+            elif kind == "booted":
+                self.booted = mark
             elif kind == "formatted":
                 self.is_formatted = True

@@ -22,6 +22,7 @@ class Chip:
     """
 
     def __init__(self, blocks: int) -> None:
+        self.blocks = blocks
         self.image = bytearray(b"\xff" * (blocks * BLOCK_BYTES))
         self.journal: list[tuple[int, bytes | None]] = []
         self.overprogrammed = 0

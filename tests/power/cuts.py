@@ -1,7 +1,7 @@
 """Every cut of the power in a session: before each operation of the flash, and within it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from tests.power.torn import after, torn
 from tests.vm import VM
 
 SESSION, RECOVERED = 0, 1  # slots of the machine
-NEW_COMMAND_EVERY = 4
+GO_ON_EVERY = 4
 FIRST_SEED = 1000  # of the boots after a cut; those of the session have smaller ones
 
 
@@ -78,10 +78,16 @@ class Trial:
         self._history = history
         self._machine = VmBoard(vm, Nonces())
 
-    def run(self, every: int = 1, nested_every: int = 50) -> Tally:
+    def run(
+        self,
+        every: int = 1,
+        nested_every: int = 50,
+        wanted: Callable[[Operation], bool] = lambda operation: True,
+    ) -> Tally:
         """Cut the session's power at each place, or at one of `every`, and see what is left.
 
         Of `nested_every` recoveries one is cut as well, at each of its own operations.
+        wanted: of which operations.
 
         Raises:
             AssertionError: a promise was broken.
@@ -92,13 +98,13 @@ class Trial:
         image = Image(machine.erased())
         count = 0
         for done, operation in enumerate(self._history.operations):
-            for cut in image.cuts(done, operation, Random(done)):
+            for cut in image.cuts(done, operation, Random(done)) if wanted(operation) else ():
                 count += 1
                 if count % every == 0:
                     machine.call("insert", SESSION, cut.address, cut.content)
                     _, recovery = self._recover(cut)
-                    if cut.done % NEW_COMMAND_EVERY == 0:
-                        recovery.check_new_command()
+                    if cut.done % GO_ON_EVERY == 0:
+                        recovery.go_on()
                 if count % (every * nested_every) == 0:
                     self._cut_recovery(cut, image)
             machine.call("patch", SESSION, *image.apply(operation))
@@ -133,7 +139,5 @@ class Trial:
 
     def _power_on(self, nonces: Nonces) -> VmBoard:
         board = VmBoard(self._vm, nonces)
-        for key in self._history.promises.keys:
-            key.host.shell = board  # type: ignore[assignment]
         board.power_on(FIRST_SEED + self.tally.cuts.total())
         return board

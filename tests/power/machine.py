@@ -6,16 +6,20 @@ acknowledged at the runner's next turn, unless the bus is deaf, and nothing wait
 """
 
 import hashlib
+import os
 
 import vfs  # type: ignore[import-not-found]
 
 import firmware.runner
 from firmware.aes import AES
+from firmware.crash_log import CrashLog
+from firmware.health import Health
 from firmware.key_partition import KeyPartition
 from firmware.runner import Runner
-from firmware.storage import Storage
+from firmware.start import open_storage
 from gateway import cbor
 from gateway.core import Gateway
+from gateway.vault.root import NAME as ROOT
 from gateway.vehicle.command import Transmission
 from gateway.vehicle.commands import STATE_ACTIVE
 from tests.power.chip import Chip, Partition
@@ -68,7 +72,7 @@ class Link(Source):
 
     def take(self, given: "Any", now_ms: int) -> None:
         data, peer = given
-        self._machine.gateway.receive_datagram(data, peer, now_ms, self._is_cable)
+        self._machine.gateway.receive_datagram(data, peer, now_ms, self._is_cable, peer)
 
     def send(self, data: bytes, peer: str = CABLE) -> None:
         self._machine.tell("datagram", data, peer)
@@ -130,6 +134,36 @@ class Bus(Source):
         return transmission
 
 
+class Flash:
+    """The part of a board that firmware/start.py opens the storage with."""
+
+    def __init__(self, machine: "Machine", is_reset: bool) -> None:
+        self._machine = machine
+        self._is_reset = is_reset
+        blocks = machine.chip.blocks - KEY_BLOCKS
+        self._files = Partition(machine.chip, 0, blocks)
+        self._keys = Partition(machine.chip, blocks, KEY_BLOCKS)
+
+    def is_button_held(self, duration_ms: int) -> bool:
+        return self._is_reset
+
+    def open_key_partition(self) -> KeyPartition:
+        return KeyPartition(self._keys)
+
+    def mount(self) -> str:
+        unmount()
+        vfs.mount(self._files, MOUNT)
+        return MOUNT
+
+    def format(self) -> None:
+        self._machine.tell("formatted")
+        unmount()
+        vfs.VfsLfs2.mkfs(self._files)
+
+    def log(self, line: str) -> None:
+        pass
+
+
 class Machine:
     """One board. Each call takes the time in ms and returns what happened, as a list of Told.
 
@@ -143,26 +177,28 @@ class Machine:
         self.clock = Clock()
         self._told: list[Told] = []
         self._slots: dict[int, bytearray] = {}
-        self._is_mounted = False
 
     def make(self, profile: bytes, blocks: int, is_bench: bool) -> None:
         """Take a chip fresh from the factory, with so many blocks for the file system."""
         self._profile = cbor.decode(profile)
-        self._blocks = blocks
         self._is_bench = is_bench
         self.chip = Chip(blocks + KEY_BLOCKS)
 
-    def power_on(self, now_ms: int, seed: int) -> "list[Told]":
-        """Boot from the chip, whatever ran on it before; seed: what its random bytes are."""
+    def power_on(self, now_ms: int, seed: int, is_reset: bool) -> "list[Told]":
+        """Boot from the chip, whatever ran on it before.
+
+        seed: what its random bytes are. is_reset: the button is held, so all is destroyed first.
+        """
         self.clock.time_ms = now_ms
-        if self._is_mounted:
-            vfs.umount(MOUNT)
-            self._is_mounted = False
-        self._mount(Partition(self.chip, 0, self._blocks))
-        storage = Storage(MOUNT, KeyPartition(Partition(self.chip, self._blocks, KEY_BLOCKS)))
+        storage = open_storage(Flash(self, is_reset))  # type: ignore[arg-type]
+        crashes = CrashLog()
+        crashes.open(storage, "")
+        records = storage.load()
+        self._storage = storage
+        self.tell("booted")
         self.gateway = Gateway(
             self._profile,
-            storage.load(),
+            records,
             AES,
             _random(seed),
             now_ms,
@@ -185,6 +221,7 @@ class Machine:
             self._udp,  # type: ignore[arg-type]
             self._cable,  # type: ignore[arg-type]
             self._buses,  # type: ignore[arg-type]
+            Health(crashes, lambda: None, self._reset, False),
         )
         for bus in self._buses:
             bus.start(now_ms)
@@ -211,6 +248,10 @@ class Machine:
         self.clock.time_ms = now_ms
         self.gateway.press_button(duration_ms, now_ms)
         return self._settle()
+
+    def renew_root(self) -> None:
+        """Store the root once more, as if something in it had changed."""
+        self._storage.save(ROOT, self._storage.load()[ROOT])
 
     def set_deaf(self, is_deaf: bool) -> None:
         """Let no node acknowledge frames, or all of them again."""
@@ -247,22 +288,13 @@ class Machine:
 
     def insert(self, slot: int, address: int = 0, data: bytes = b"") -> None:
         """Put in a chip with a slot's image, some bytes of it changed; its journal is empty."""
-        self.chip = Chip(0)
-        self.chip.image = bytearray(self._slots[slot])
+        self.chip = Chip(self.chip.blocks)
+        self.chip.image[:] = self._slots[slot]
         self.chip.image[address : address + len(data)] = data
 
     def tell(self, kind: str, *details: object) -> None:
         """Take note of what happened."""
         self._told.append((kind, len(self.chip.journal)) + details)  # noqa: RUF005
-
-    def _mount(self, partition: Partition) -> None:
-        try:
-            vfs.mount(partition, MOUNT)
-        except OSError:
-            self.tell("formatted")
-            vfs.VfsLfs2.mkfs(partition)
-            vfs.mount(partition, MOUNT)
-        self._is_mounted = True
 
     def _settle(self) -> "list[Told]":
         """Let the runner take turns until nothing more happens."""
@@ -283,6 +315,12 @@ class Machine:
 
     def _reset(self) -> None:
         raise AssertionError("the board restarts itself")
+
+
+def unmount() -> None:
+    """Forget the file system that is mounted, if there is one."""
+    if MOUNT[1:] in os.listdir("/"):
+        vfs.umount(MOUNT)
 
 
 def _random(seed: int):  # type: ignore[no-untyped-def]

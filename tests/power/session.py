@@ -13,16 +13,27 @@ from tests.models.car import Car, decoded
 from tests.models.host import Host, Response
 from tests.power.board import Frame, Operation, VmBoard
 from tests.power.nonces import Nonces
-from tests.power.promises import Arming, Change, Command, HeldKey, Mark, Promises
+from tests.power.promises import (
+    Change,
+    Command,
+    Held,
+    HeldCredential,
+    HeldKey,
+    Mark,
+    Promises,
+    Setting,
+)
 
-LOCK: tuple[str, dict[str, Any]] = ("lock", {"command": "lock"})
-UNLOCK: tuple[str, dict[str, Any]] = ("lock", {"command": "unlock"})
-HEAT: tuple[str, dict[str, Any]] = ("climate", {"command": "climate", "arguments": {"on": True}})
-COOL: tuple[str, dict[str, Any]] = ("climate", {"command": "climate", "arguments": {"on": False}})
 Wish = tuple[str, dict[str, Any]]
+LOCK: Wish = ("lock", {"command": "lock"})
+UNLOCK: Wish = ("lock", {"command": "unlock"})
+HEAT: Wish = ("climate", {"command": "climate", "arguments": {"on": True}})
+COOL: Wish = ("climate", {"command": "climate", "arguments": {"on": False}})
 
 MOST_WAITS = 100
 NOTIFICATIONS = 600  # more than the numbers that a board reserves at once
+MONDAY_S = 1_800_000_000
+DAY_S = 86_400
 
 
 @dataclass
@@ -40,7 +51,7 @@ class History:
         """Tell whether a frame of a command that does more than wake the bus came before a cut."""
         return any(
             (frame.kid, frame.command_id) == (key.kid, command.id)
-            and frame.mark <= cut
+            and command.asked.begun <= frame.mark <= cut
             and decoded(frame)["name"] != "NM_Gateway"
             for frame in self.frames
         )
@@ -69,38 +80,74 @@ class Session:
         owner = self.pair("ann")
         self.command(owner, LOCK, self.nothing)  # refused: not armed
         self.arm(owner)
-        laptop = self.enrol(owner)
-        driver = self.enrol(owner, name="bob", role="driver")
-        viewer = self.enrol(owner, name="dashboard", role="viewer")
-        self.car.send()
-        for wish in (UNLOCK, LOCK, HEAT, COOL, LOCK):
-            self.command(owner, wish, self.obey)
-        self.command(driver, UNLOCK, self.obey)
-        self.command(driver, LOCK, self.nothing)  # unconfirmed
-        self.drive(30)
-        self.command(laptop, UNLOCK, self.nothing)  # refused: an interlock
-        self.drive(0)
-        board.set_deaf(True)
-        self.command(laptop, LOCK, self.nothing)  # expired
-        board.set_deaf(False)
-        self.command(laptop, UNLOCK, self.reboot, self.obey)  # indeterminate
-        self.command(laptop, LOCK, self.obey)
-        self.watch(viewer)
-        self.car.send()
-        self.disarm(owner)
-        self.arm(owner)
-        for wish in (HEAT, UNLOCK, COOL, LOCK):
-            self.command(driver, wish, self.obey)
-            self.command(laptop, wish, self.obey)
-        self.reboot()
-        self.car.send()
-        self.command(owner, UNLOCK, self.obey)
-        self.enrol(laptop)
-        for wish in (LOCK, HEAT, COOL) * 6:
-            self.command(owner, wish, self.obey)
+        self.tell_time(owner, MONDAY_S)
+        self.use_keys(owner)
+        self.meet_trouble(owner)
+        self.hand_over(owner)
+        self.reset()
+        heir = self.pair("joe")
+        self.arm(heir)
+        for wish in (LOCK, HEAT):
+            self.command(heir, wish, self.obey)
         return History(
             board.journal(), formatted, self.promises, board.frames, board.requests, self.eras
         )
+
+    def use_keys(self, owner: HeldKey) -> None:
+        """Give keys to others, and let all of them command the car."""
+        laptop = self.enrol(owner)
+        driver = self.enrol(owner, name="bob", role="driver")
+        viewer = self.enrol(owner, name="dashboard", role="viewer")
+        guest = self.enrol(owner, name="guest", role="guest", uses=6)
+        self.car.send()
+        for wish in (UNLOCK, LOCK, HEAT, COOL):
+            for key in (owner, laptop, driver, guest):
+                self.command(key, wish, self.obey)
+        self.renew_root()
+        self.watch(viewer)
+        self.car.send()
+        for wish in (UNLOCK, LOCK):
+            self.command(guest, wish, self.obey)
+        self.revoke(owner, viewer.name)
+
+    def meet_trouble(self, owner: HeldKey) -> None:
+        """Let commands fail in each way that there is."""
+        board = self.board
+        worker = self.enrol(owner, name="worker", role="driver", uses=5)
+        self.command(worker, LOCK, self.nothing)  # unconfirmed
+        self.drive(30)
+        self.command(worker, UNLOCK, self.nothing)  # refused: an interlock
+        self.drive(0)
+        board.set_deaf(True)
+        self.command(worker, LOCK, self.nothing)  # expired
+        board.set_deaf(False)
+        self.command(worker, UNLOCK, self.reboot, self.obey)  # indeterminate
+        self.command(worker, LOCK, self.obey)
+        self.tell_time(owner, MONDAY_S + DAY_S)
+        self.disarm(owner)
+        self.arm(owner)
+        for wish in (HEAT, UNLOCK, COOL, LOCK):
+            self.command(owner, wish, self.obey)
+
+    def hand_over(self, owner: HeldKey) -> None:
+        """Lose a laptop and restore from a backup, invite somebody, and revoke keys."""
+        backup = self.make_dormant(owner, "ann")
+        invitation = self.make_dormant(owner, "eve", name="eve", role="driver")
+        self.reboot()
+        self.car.send()
+        eve = self.accept(invitation)
+        self.command(eve, UNLOCK, self.obey)
+        self.renew_root()
+        restored = self.wake(backup, "owner")
+        self.command(restored, LOCK, self.obey)
+        lost = [key for key in self.promises.keys if key.name == "ann" and key is not restored]
+        self.revoke(restored, "ann", "others", among=lost)
+        self.revoke(restored, "bob")
+        self.command(eve, HEAT, self.obey)
+        self.revoke(restored, "eve")
+        self.enrol(restored, name="carl", role="driver")
+        for wish in (COOL, UNLOCK, LOCK):
+            self.command(restored, wish, self.obey)
 
     # ---- keys ----
 
@@ -108,19 +155,59 @@ class Session:
         """Make the first owner."""
         made = Change(self.board.mark)
         host = Host.pair(self.board, name)  # type: ignore[arg-type]
-        return self.keep(HeldKey(host, "owner", self.told(made, host)))
+        return self.keep(HeldKey(self.told(made, host), None, host, name, "owner"))
 
     def enrol(self, by: HeldKey, **fields: Any) -> HeldKey:
         """Make one more key, of the same principal or of the one that the fields tell."""
         made = Change(self.board.mark)
         host = by.host.enrol(**fields)
-        return self.keep(HeldKey(host, fields.get("role", by.role), self.told(made, by.host)))
+        role = fields.get("role", by.role)
+        name = fields.get("name", by.name)
+        made = self.told(made, by.host)
+        return self.keep(HeldKey(made, None, host, name, role, fields.get("uses")))
 
     def keep(self, key: HeldKey) -> HeldKey:
         self.promises.keys.append(key)
         return key
 
-    # ---- arming ----
+    def make_dormant(self, by: HeldKey, principal: str, **fields: Any) -> HeldCredential:
+        """Make a backup, or with fields an invitation."""
+        made = Change(self.board.mark)
+        credential = by.host.make_dormant(**fields)
+        held = HeldCredential(self.told(made, by.host), None, credential, principal)
+        self.promises.credentials.append(held)
+        return held
+
+    def wake(self, held: HeldCredential, role: str) -> HeldKey:
+        """Make a key with a backup."""
+        change = Change(self.board.mark)
+        waking = held.credential.wake()
+        host = waking.enrol()
+        return self.keep(HeldKey(self.told(change, waking), None, host, held.name, role))
+
+    def accept(self, invitation: HeldCredential) -> HeldKey:
+        """Make a key with an invitation, which ends that."""
+        key = self.wake(invitation, "driver")
+        invitation.ended = key.made
+        return key
+
+    def revoke(
+        self, by: HeldKey, name: str, *more: str, among: list[HeldKey] | None = None
+    ) -> None:
+        """Revoke all keys of somebody, or only those among these."""
+        ended = Change(self.board.mark)
+        assert by.host.revoke(name, *more).code == DELETED
+        ended = self.told(ended, by.host)
+        held: list[Held] = [key for key in self.promises.keys if key.name == name]
+        if among is not None:
+            held = [*among]
+        self.end(ended, held)
+
+    def end(self, ended: Change, held: list[Held]) -> None:
+        for each in held:
+            each.ended = each.ended or ended
+
+    # ---- arming and time ----
 
     def arm(self, by: HeldKey) -> None:
         """Let an owner ask for it, and press the button."""
@@ -128,13 +215,19 @@ class Session:
         assert by.host.request(POST, ["arm"]).code == CHANGED
         self.board.press_button(200)
         assert by.host.request(GET, ["arm"]).value["armed"]
-        self.promises.armings.append(Arming(True, self.told(change, by.host)))
+        self.promises.armings.append(Setting(1, self.told(change, by.host)))
 
     def disarm(self, by: HeldKey) -> None:
         """Let an owner end it."""
         change = Change(self.board.mark)
         assert by.host.request(DELETE, ["arm"]).code == DELETED
-        self.promises.armings.append(Arming(False, self.told(change, by.host)))
+        self.promises.armings.append(Setting(0, self.told(change, by.host)))
+
+    def tell_time(self, by: HeldKey, unix_s: int) -> None:
+        """Let an owner tell the time."""
+        change = Change(self.board.mark)
+        assert by.host.tell_time(unix_s).code == CHANGED
+        self.promises.times.append(Setting(unix_s, self.told(change, by.host)))
 
     # ---- commands ----
 
@@ -202,11 +295,29 @@ class Session:
 
     def reboot(self) -> None:
         """Cut the power, and boot."""
+        before = (self.eras[-1][1], self.board.mark) if self.eras else None
+        self._power_on(Nonces(before), is_reset=False)
+
+    def reset(self) -> None:
+        """Bring the board back to how it left the factory, with all keys destroyed."""
+        ended = Change(self.board.mark)
+        self._power_on(Nonces(), is_reset=True)
+        ended.told = self.eras[-1][0]
+        self.promises.reset = ended
+        self.promises.armings.append(Setting(0, ended))
+        self.promises.times.append(Setting(0, ended))
+        self.end(ended, self.promises.held())
+
+    def renew_root(self) -> None:
+        """Let the board store its root anew, as it does when it destroys a key in it."""
+        self.board.renew_root()
+
+    def _power_on(self, nonces: Nonces, is_reset: bool) -> None:
         board = self.board
-        before = (self.eras[-1][1], board.mark) if self.eras else None
-        board.nonces = Nonces(before)
-        self.eras.append((board.mark, board.nonces))
-        board.power_on(len(self.eras))
+        begun = board.mark
+        board.nonces = nonces
+        board.power_on(len(self.eras), is_reset)
+        self.eras.append((board.booted if is_reset else begun, nonces))
 
     def told(self, change: Change, host: Host) -> Change:
         """Take note that a host has just been told that a change is done."""
