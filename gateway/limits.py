@@ -3,8 +3,8 @@
 Rules:
 
 1. What does not verify is counted against the host it came from: 16 datagrams at once, then 8 a
-   second. Who sends more is shut out for 1 s, then each time for twice as long, up to 16 s; once
-   2 s have passed without any, it begins anew. Whoever is shut out is dropped before anything is
+   second. Who sends more is shut out for 1 s, then each time for twice as long, up to 16 s; if it
+   is quiet for 1 s after that, it begins anew. Whoever is shut out is dropped before anything is
    decoded, but:
 2. A request that names one of the gateway's keys may be its owner's, and an address is easily
    forged: it is verified all the same. Where that key has proven to be, always; elsewhere one of
@@ -47,7 +47,7 @@ class Budget:
     """So much at once, so much in the long run, and a pause for whoever wants more.
 
     It is kept as the time at which it will be whole again: each thing moves that on by an
-    interval, and it may lie a burst ahead of now.
+    interval, and it may lie a burst ahead of now. After a pause half of it is there.
 
     Attributes:
         shut_ms: until then nothing is granted.
@@ -70,8 +70,10 @@ class Budget:
         if ahead_ms + interval_ms <= burst_ms:
             self._whole_ms += interval_ms
             return True
-        self.wait_ms = min(max(2 * self.wait_ms, _FIRST_WAIT_MS), longest_wait_ms)
-        self.shut_ms = now_ms + self.wait_ms
+        if longest_wait_ms:
+            self.wait_ms = min(max(2 * self.wait_ms, _FIRST_WAIT_MS), longest_wait_ms)
+            self.shut_ms = now_ms + self.wait_ms
+            self._whole_ms = self.shut_ms + burst_ms // 2
         return False
 
 
@@ -127,7 +129,7 @@ class Limits:
     def may_challenge(self, source: "bytes | str", now_ms: int) -> bool:
         """Count a challenge, if it may be sent."""
         return self._find(source, now_ms).challenges.take(
-            now_ms, _SOURCE_INTERVAL_MS, _SOURCE_BURST_MS, _SOURCE_INTERVAL_MS
+            now_ms, _SOURCE_INTERVAL_MS, _SOURCE_BURST_MS, 0
         )
 
     def _find(self, source: "bytes | str", now_ms: int) -> Source:
