@@ -90,6 +90,8 @@ class FakeGateway:
         commands: the commands received, in their order.
         is_pairing_open: whether /pair gives keys.
         keys: who may talk to it.
+        is_mute_about_keys: whether it does what changes keys, and does not answer.
+        key_changes: the payloads and queries of such requests.
         unix_s: what time it is there, None if it does not know.
         times_given: what it was told.
         time_answer: what POST /time answers instead, if not None.
@@ -105,6 +107,8 @@ class FakeGateway:
         self.commands: list[dict[str, Any]] = []
         self.is_pairing_open = True
         self.keys = FakeKeys(folder)
+        self.is_mute_about_keys = False
+        self.key_changes: list[bytes | tuple[str, ...]] = []
         self.unix_s: int | None = None
         self.times_given: list[int] = []
         self.time_answer: aiocoap.Message | None = None
@@ -187,13 +191,19 @@ class FakeGateway:
 
     async def _enrol(self, request: aiocoap.Message) -> Answer:
         check("enrol-request", request.payload)
-        return _agreed(self.keys.post(request))
+        return await self._unless_mute(request, _agreed(self.keys.post(request)))
 
     async def _list_keys(self, request: aiocoap.Message) -> Answer:
         return _cbor(aiocoap.CONTENT, "principals", self.keys.get(request))
 
     async def _revoke(self, request: aiocoap.Message) -> Answer:
-        return self.keys.delete(request)
+        return await self._unless_mute(request, self.keys.delete(request))
+
+    async def _unless_mute(self, request: aiocoap.Message, answer: Answer) -> Answer:
+        if self.is_mute_about_keys:
+            self.key_changes.append(request.payload or request.opt.uri_query)
+            await asyncio.Event().wait()
+        return answer
 
     async def _time(self, request: aiocoap.Message) -> Answer:
         if self.time_is_held_until is not None:

@@ -412,5 +412,27 @@ def test_an_invitation_goes_over_the_cable_too(
     assert list(fake_gateway.keys.contexts.values()).count("anna") >= 1
 
 
+@pytest.mark.parametrize(
+    "words", [["add", "eve", "--role", "viewer", "--file", "eve.carport"], ["revoke", "anna"]]
+)
+def test_a_change_without_an_answer_is_asked_once_and_said_to_be_unknown(
+    words: list[str],
+    fake_gateway: FakeGateway,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    invite("anna", "--role", "viewer")
+    fake_gateway.is_mute_about_keys = True
+    monkeypatch.setattr("carport.client.session._ASK_AGAIN_S", 0.1)
+    capsys.readouterr()
+
+    done = run(["keys", *words, "--timeout", "1", *(["--yes"] if words[0] == "revoke" else [])])
+
+    assert done == 5
+    assert "may have done it or not: look with `carport keys list`" in capsys.readouterr().err
+    assert len(fake_gateway.key_changes) == 1
+    assert not Path("eve.carport").exists()
+
+
 def _lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return capsys.readouterr().out.splitlines()

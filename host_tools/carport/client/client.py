@@ -215,7 +215,7 @@ class Client:
         if is_dormant:
             wanted["dormant"] = True
         exchange = KeyExchange("enrol", wanted)
-        response = await self._request(aiocoap.POST, "keys", exchange.payload)
+        response = await self._change_keys(aiocoap.POST, "keys", exchange.payload)
         if response.code is aiocoap.CONFLICT:
             raise UsageError(f"the gateway makes no such key ({_text(response)}): change the name")
         return exchange.finish(_successful(response).payload)
@@ -252,13 +252,28 @@ class Client:
             self.gateway.contexts.keep_only(self._context)
 
     async def _delete_keys(self, name: str, which: str = "") -> aiocoap.Message:
-        return await self._request(aiocoap.DELETE, f"keys?name={quote(name, safe='')}{which}")
+        return await self._change_keys(aiocoap.DELETE, f"keys?name={quote(name, safe='')}{which}")
 
-    async def _request(self, code: Any, path: str, payload: bytes = b"") -> aiocoap.Message:
+    async def _change_keys(self, code: Any, path: str, payload: bytes = b"") -> aiocoap.Message:
+        """Ask once: another request would find done what the first has done."""
+        await self._connected(self._deadline())
+        try:
+            return await self._request(code, path, payload, is_once=True)
+        except NoAnswerError as error:
+            raise NoAnswerError(
+                f"{self.gateway.name} did not answer, and may have done it or not: look with "
+                "`carport keys list`"
+            ) from error
+
+    async def _request(
+        self, code: Any, path: str, payload: bytes = b"", is_once: bool = False
+    ) -> aiocoap.Message:
         deadline = self._deadline()
         session = await self._connected(deadline)
         try:
-            response = await session.request(code, path, payload, deadline=deadline)
+            response = await session.request(
+                code, path, payload, deadline=deadline, is_once=is_once
+            )
         except NoAnswerError:
             await self.close()  # the next call may find another way
             raise

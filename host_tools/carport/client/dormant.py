@@ -141,7 +141,7 @@ async def enrol(
                         "keys",
                         exchange.payload,
                         deadline=min(deadline, _now() + try_s),
-                        ask_again_s=_TRY_S,  # another enrolment would find an invitation spent
+                        is_once=True,  # another enrolment would find an invitation spent
                     )
                     return exchange.finish(_granted(response, refusal))
                 except NoAnswerError:

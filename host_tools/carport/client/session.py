@@ -1,6 +1,7 @@
 """One OSCORE context in use over one route: requests, repeated until they are answered."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
 from typing import Any, Protocol
@@ -86,18 +87,18 @@ class Session:
         payload: bytes = b"",
         *,
         deadline: float,
-        ask_again_s: float = _ASK_AGAIN_S,
+        is_once: bool = False,
     ) -> aiocoap.Message:
         """Return the response; ask again with the same payload while none comes.
 
-        deadline: in the loop's time. The gateway tells a command that comes twice by its id; what
-        it could not tell so is asked once, and repeated by CoAP alone: with a long ask_again_s.
+        deadline: in the loop's time. is_once: it is asked once, and repeated by CoAP alone; the
+        gateway tells a command that comes twice by its id, and nothing else.
 
         Raises:
             NotAuthorisedError: the gateway does not know our key.
             NoAnswerError: there is no answer at the deadline, or it stays too busy.
         """
-        _, response = await self._ask(code, path, payload, deadline, ask_again_s)
+        _, response = await self._ask(code, path, payload, deadline, is_once)
         return response
 
     async def observe(
@@ -111,7 +112,7 @@ class Session:
         loop = asyncio.get_running_loop()
         while True:
             request, response = await self._ask(
-                aiocoap.GET, path, b"", loop.time() + timeout_s, _ASK_AGAIN_S, is_observing=True
+                aiocoap.GET, path, b"", loop.time() + timeout_s, is_observing=True
             )
             yield response
             try:
@@ -134,12 +135,13 @@ class Session:
         path: str,
         payload: bytes,
         deadline: float,
-        ask_again_s: float,
+        is_once: bool = False,
         is_observing: bool = False,
     ) -> tuple[Any, aiocoap.Message]:
         """Return the request that was answered, and its response; see request()."""
         loop = asyncio.get_running_loop()
-        tuning = Tuning(_REPEATS if ask_again_s == _ASK_AGAIN_S else _REPEATS_OF_ONE)
+        tuning = Tuning(_REPEATS_OF_ONE if is_once else _REPEATS)
+        ask_again_s = math.inf if is_once else _ASK_AGAIN_S
         pending: dict[asyncio.Future[aiocoap.Message], Any] = {}
         try:
             while loop.time() < deadline:
