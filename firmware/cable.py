@@ -4,8 +4,8 @@ from gateway.slipmux import COAP, Decoder, encode_coap, encode_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from firmware.ports.unix.uart import UART
     from firmware.no_gateway import NoGateway
+    from firmware.ports.unix.uart import UART
     from gateway.core import Gateway
 
 PEER = b"cable"  # the peer of whatever came over it; on a PC the others are bytes as well

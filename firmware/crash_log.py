@@ -61,9 +61,11 @@ class CrashLog:
 
     def note(self, reason: str, trace: str, uptime_ms: int, counters: "dict[str, int]") -> None:
         """Keep that this run has crashed; the trace's end is kept, as far as there is room."""
+        if len(reason.encode()) > _MAX_REASON:
+            reason = reason[: _MAX_REASON // 4]  # a character has 4 bytes at most
         self._keep(
             {
-                "reason": reason[:_MAX_REASON],
+                "reason": reason,
                 "version": VERSION,
                 "uptime_ms": uptime_ms,
                 "trace": trace,
@@ -92,6 +94,8 @@ class CrashLog:
             room += len(cbor.encode(crash.pop("counters", {})))
         if trace:
             crash["trace"] = trace[-room:]
+            if len(crash["trace"].encode()) > room:
+                crash["trace"] = trace[-(room // 4) :]
             data = cbor.encode(crash)
         self.last = crash
         self._write(data)

@@ -173,7 +173,7 @@ udp = Udp(core, server, link)
 cable = Cable(core, Uart(uart_end), Decoder())
 logged = []
 fed = []
-health = Health(Crashes(), lambda: fed.append(Clock.now), reset, False)
+health = Health(Crashes(), lambda: fed.append(clock.now), reset, False)
 runner = Runner(core, clock, storage, logged.append, reset, udp, cable, [bus], health)
 
 def from_host(data):
@@ -400,6 +400,128 @@ except Stop:
     print(health.errors)
 """
     assert run(script.replace("PAUSE", str(pause_ms))) == [str(errors)]
+
+
+def test_the_watchdog_is_fed_each_second_while_all_goes_well() -> None:
+    script = """
+for i in range(7):
+    from_host(b"request")
+    runner.turn()
+    clock.now += 400
+print(fed)
+"""
+    assert run(script) == ["[1000, 2200, 3400]"]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "core.fails = 1000",
+        "core.handle_timer = fail; core.timeout_ms = 0",
+        "bus.handle_timer = fail; core.timeout_ms = 0",
+        "core.frames = lambda: 1 // 0",
+        "storage.save = fail; core.asks['saves'] = [(1, 'a', b'1')]",
+    ],
+)
+def test_the_watchdog_is_not_fed_while_turns_fail(trouble: str) -> None:
+    script = """
+def fail(*args):
+    raise MemoryError
+TROUBLE
+for i in range(10):
+    from_host(b"request")
+    try:
+        runner.turn()
+    except (MemoryError, ZeroDivisionError):
+        pass
+    clock.now += 5000
+    core.timeout_ms = 0 if "timeout" in "TROUBLE" else None
+print(fed)
+"""
+    assert run(script.replace("TROUBLE", trouble)) == ["[]"]
+
+
+def test_a_source_that_fails_keeps_no_other_from_its_go() -> None:
+    script = """
+def fail(now_ms):
+    bus.stream.recv(99)
+    raise ValueError("a bug")
+runner._handlers[id(bus.stream)] = (fail, 0)
+host.sendto(b"frame", address(bus.stream))
+from_host(b"host")
+from_cable(b"cable")
+runner.turn()
+print(told, health.errors, fed)
+"""
+    assert run(script) == [
+        "[('datagram', b'host', False), ('datagram', b'cable', True)] 1 []",
+    ]
+
+
+def test_it_waits_no_longer_than_the_watchdog_allows() -> None:
+    assert int(run("print(runner._wait_ms(clock.now))")[0]) < 5000
+
+
+def test_too_many_errors_are_kept_as_a_crash() -> None:
+    script = """
+core.fails = 1000
+for i in range(16):
+    from_host(b"request")
+    try:
+        runner.turn()
+    except Stop:
+        print(told[-1])
+"""
+    assert run(script) == [
+        "('crash', 'too many errors: ValueError: a bug', 1000, {'accepted': 3})",
+    ]
+
+
+def test_a_minute_without_a_crash_is_noted_once() -> None:
+    script = """
+for i in range(5):
+    from_host(b"request")
+    runner.turn()
+    clock.now += 30000
+print(told.count("the row ends"))
+"""
+    assert run(script) == ["1"]
+
+
+def test_safe_mode_is_left_after_an_hour() -> None:
+    script = """
+runner._health = Health(Crashes(), lambda: None, reset, True)
+for i in range(3):
+    from_host(b"request")
+    try:
+        runner.turn()
+        print("runs")
+    except Stop:
+        print("restarts")
+    clock.now += 1799500
+"""
+    assert run(script) == ["runs", "runs", "restarts"]
+
+
+def test_after_a_wipe_the_board_starts_again_when_the_answer_has_left() -> None:
+    script = """
+from_host(b"request")
+core.asks = {"saves": [(1, "keys", b"1"), (2, "*", None)], "datagrams": [(b"wiped", PEER)]}
+runner.turn()
+print(told[-3:], cable_host.recv(99) == encode_coap(b"wiped"))
+clock.now += 499
+from_host(b"again")
+runner.turn()
+clock.now += 1
+try:
+    runner.turn()
+except Stop:
+    print("restarts")
+"""
+    assert run(script) == [
+        "[('save', 'keys', b'1'), ('save', '*', None), ('saved', 2)] True",
+        "restarts",
+    ]
 
 
 LITTER = """
