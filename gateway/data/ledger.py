@@ -37,7 +37,7 @@ _MAC_KEY_BYTES = const(32)
 _DETAIL_KEY_BYTES = const(16)
 _BOOT_BYTES = const(8)
 _SEGMENT_BYTES = const(1000)
-_SEGMENTS = const(64)
+SEGMENTS = const(64)
 
 
 class Ledger:
@@ -145,7 +145,7 @@ class Ledger:
 
     def _begin_segment(self, number: int) -> None:
         self._segments = self._segments + [number]
-        if len(self._segments) > _SEGMENTS:
+        if len(self._segments) > SEGMENTS:
             self._records.delete(_name(self._segments.pop(0)))
         self._segment = bytearray(cbor.encode(self._mac))
         self._records.put(_RECORD, cbor.encode(self._segments))
