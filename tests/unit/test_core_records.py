@@ -166,7 +166,12 @@ def test_nothing_is_stored_between_a_commands_intent_and_its_end(
     assert owner.host.post("lock", owner.host.command("lock")) == []
     saved: list[str] = []
     save = shell.save
-    shell.save = lambda name, data: (saved.append(name), save(name, data))[1]  # type: ignore[method-assign]
+
+    def note(name: str, data: bytes | bytearray | None) -> None:
+        saved.append(name)
+        save(name, data)
+
+    shell.save = note  # type: ignore[method-assign]
     car.run(2500)
     assert not [name for name in saved if name.startswith("block-")]
     car.lock(True)
@@ -532,7 +537,8 @@ def test_an_erasure_is_complete_when_every_holder_says_so(owner: DataHost, car: 
     reboot(owner)
     assert owner.host.request(POST, path, {"chain": chain}).value["erasures"] == []
     assert [by for by, _ in told(owner, "erased")] == ["bob", "ann"]
-    for payload in ({}, {"chain": b"x"}, {"chain": chain, "step": "1"}, []):
+    wrong: list[Any] = [{}, {"chain": b"x"}, {"chain": chain, "step": "1"}, []]
+    for payload in wrong:
         assert owner.host.request(POST, path, payload).code == BAD_REQUEST
 
 
