@@ -16,16 +16,12 @@ ERASE = 6
 
 
 class Chip:
-    """The chip; `journal` has (address, bytes) for what was programmed, and None for an erasure.
-
-    `overprogrammed` counts operations that wanted to set a bit without erasing it.
-    """
+    """The chip; `journal` has (address, bytes) for each operation, with None for an erasure."""
 
     def __init__(self, blocks: int) -> None:
         self.blocks = blocks
         self.image = bytearray(b"\xff" * (blocks * BLOCK_BYTES))
         self.journal: list[tuple[int, bytes | None]] = []
-        self.overprogrammed = 0
         self._erased = b"\xff" * BLOCK_BYTES
 
     def program(self, address: int, data: bytes) -> None:
@@ -36,9 +32,8 @@ class Chip:
         if old == self._erased[: len(data)]:
             self.image[address:end] = data
         else:
-            both = bytes([had & wanted for had, wanted in zip(old, data)])  # noqa: B905
-            self.image[address:end] = both
-            self.overprogrammed += both != data
+            both = [had & wanted for had, wanted in zip(old, data)]  # noqa: B905
+            self.image[address:end] = bytes(both)
         self.journal.append((address, data))
 
     def erase(self, block: int) -> None:

@@ -37,7 +37,7 @@ def is_of_root(operation: Operation) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(3600)
 def test_no_power_cut_breaks_a_promise(machine: VM) -> None:
     tally = trial(machine).run(EVERY, NESTED_EVERY)
     print(f"\npower cuts, by what they interrupted:\n{tally}")
