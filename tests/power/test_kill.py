@@ -31,12 +31,16 @@ def test_no_kill_makes_a_receipt_untrue(vm: VM, tmp_path: Path) -> None:
             boards.append(stack.enter_context(KilledBoard(home, seed)))
         asyncio.run(live(boards))
     states: Counter[str] = Counter()
-    nonces = 0
+    nonces = interrupted = 0
     for board in boards:
         board.witness.check()
         states += board.witness.states()
         nonces += board.count_nonces()
-    print(f"\n{BOARDS * ROUNDS} kills in {states.total()} commands, {nonces} nonces: {states}")
+        interrupted += board.witness.interrupted()
+    print(
+        f"\n{BOARDS * ROUNDS} kills, in the middle of {interrupted} of {states.total()} commands;"
+    )
+    print(f"{dict(states)}; {nonces} nonces, none used twice")
     assert set(states) >= {"confirmed", "indeterminate"}
 
 

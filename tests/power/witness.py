@@ -71,6 +71,10 @@ class Witness:
         """Return how many receipts there are of each state."""
         return Counter(asked.receipt.state for asked in self.asked if asked.receipt)
 
+    def interrupted(self) -> int:
+        """Return during how many commands the board was killed."""
+        return sum(any(map(asked.is_at, self.kills_s)) for asked in self.asked)
+
     def check(self) -> None:
         """Hold each receipt against what was heard.
 
