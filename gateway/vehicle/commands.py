@@ -427,15 +427,17 @@ class CommandEngine:
                 self._cancel(transmission)
         command.outstanding = command.wake.outstanding = None
         finished = self.finished + [command.receipt]
+        resource = command.spec["resource"]
+        was_first = self._queues[resource][0] is command
+        left = [other for other in self._queues[resource] if other is not command]
+        is_active = len(self._under_way()) > 1
         self._store.finish(command.receipt)
         command.is_over = True
         self.finished = finished
-        queue = self._queues[command.spec["resource"]]
-        was_first = queue[0] is command
-        queue.remove(command)
-        self.is_active = any(self._queues.values())
-        if was_first and queue:
-            self._start(queue[0], now_ms)
+        self._queues[resource] = left
+        self.is_active = is_active
+        if was_first and left:
+            self._start(left[0], now_ms)
 
     def _transmission(
         self, command: Command, index: int, raw_values: "dict[int, int]", deadline_ms: int

@@ -159,10 +159,18 @@ class Receipts:
         return None
 
     def add(self, receipt: Receipt) -> None:
-        """Keep the receipt of a new command; its id must be above `last_id`."""
+        """Keep the receipt of a new command; its id must be above `last_id`.
+
+        If the heap is full, nothing has changed.
+        """
+        before = self.last_id(receipt.kid)
         if receipt.kid:
             self._last_ids[receipt.kid] = receipt.id
-        self._under_way.append(receipt)
+        try:
+            self._under_way.append(receipt)
+        except MemoryError:
+            self._last_ids[receipt.kid] = before
+            raise
         if receipt.uses is not None:
             receipt.uses.reserve()
 
@@ -182,7 +190,7 @@ class Receipts:
         if receipt.uses is not None:
             receipt.uses.give_back()
             receipt.uses = None
-        if any([other.has_intent and other.kid == receipt.kid for other in self._under_way]):
+        if any(other.has_intent and other.kid == receipt.kid for other in self._under_way):
             self._store_intents(receipt, False)
         else:
             self._records.delete(_name("intents", receipt.kid))

@@ -31,7 +31,8 @@ def is_block(name: str) -> bool:
 
 
 class Shell:
-    """Drives a Gateway: saves at once unless `holds_saves`, and keeps what comes out.
+    """Drives a Gateway: saves at once unless it `holds_saves`, or the flash `is_full`; keeps what
+    comes out.
 
     Attributes:
         storage: what is durable, {name: bytes}; give it to the next Shell for a reboot.
@@ -54,6 +55,7 @@ class Shell:
         self.storage = {} if storage is None else storage
         self.now_ms = now_ms
         self.holds_saves = False
+        self.is_full = False
         self.acknowledges_frames = True
         self.frames: list[Transmission] = []
         self.sent: list[Transmission] = []
@@ -104,6 +106,9 @@ class Shell:
         while True:
             self.logs += gateway.logs()
             saves = [] if self.holds_saves else gateway.saves()
+            if saves and self.is_full:
+                gateway.saving_failed(True, self.now_ms)
+                saves = []
             for number, name, data in saves:
                 self.save(name, data)
                 gateway.saved(number, self.now_ms)
