@@ -18,12 +18,17 @@ from gateway.coap.numbers import (
     CON,
     CONTENT,
     CONTENT_FORMAT,
+    DELETE,
+    DELETED,
     ECHO,
     FETCH,
+    FORBIDDEN,
     GET,
     NON,
     OBSERVE,
     POST,
+    UNAUTHORIZED,
+    URI_QUERY,
 )
 from gateway.errors import ReplayError
 from gateway.vehicle.command import Command, Transmission
@@ -56,7 +61,9 @@ QUESTIONS: list[Question] = [
 ]
 FRAMES = ["BODY_DoorStatus", "CLIM_Status", "BATT_Status", "DRV_Status"]
 NM_GATEWAY = 0x410
-MAX_CLIENTS = 6
+MAX_CLIENTS = 8
+GUESTS = {"guest": 1, "visitor": 2}  # and how often they may command
+NOW_S = 1_800_000_000
 STUCK_MS = 200_000  # longer than all that the core waits for
 
 
@@ -70,6 +77,8 @@ class Promise(Enum):
     OUTCOME_COMES_FIRST = "nobody is told an outcome before it is durable"
     OUTCOME_STAYS = "nobody is told another outcome later"
     KEY_STAYS = "a key that was given out stays known"
+    REVOKED_STAYS = "a key that is said to be revoked is never known again"
+    USES_ARE_COUNTED = "a guest's commands act as often as was granted, and no more"
     NOTHING_STICKS = "once the trouble is over nobody waits, and the next command is done"
 
 
@@ -81,6 +90,9 @@ class Client:
     commands: list[Wish] = field(default_factory=list)
     told: dict[int, str] = field(default_factory=dict)
     enrolling: dict[bytes, bytes] = field(default_factory=dict)  # token: random of a request
+    revoking: dict[bytes, "Client"] = field(default_factory=dict)  # token: whose end it asks for
+    name: str = ""  # of the guest that it is
+    is_revoked: bool = False  # and its owner was told so
     echo: bytes | None = None
 
     @property
@@ -114,10 +126,16 @@ class World:
         owner = Host.pair(self.shell)
         viewer = owner.enrol(name="dashboard", role="viewer")
         self.clients = [Client(owner), Client(owner.enrol()), Client(viewer)]
+        self.ended: list[Client] = []  # their end was asked for
+        for name, uses in GUESTS.items():
+            guest = owner.enrol(name=name, role="guest", uses=uses)
+            self.clients.append(Client(guest, name=name))
 
     def boot(self) -> Shell:
         shell = self.shell_type(self.flash, aes=self.cipher, random=self.random.randbytes)
         shell.on_sent = self.watch_frame
+        shell.gateway._clock.tell(NOW_S, shell.now_ms, True)
+        shell.drain()
         return shell
 
     def cipher(self, key: bytes) -> RecordingAES:
@@ -142,6 +160,11 @@ class World:
         client.commands.append((path, {"id": len(client.commands), **fields}))
         self.post(client, len(client.commands) - 1)
 
+    def command_of_guest(self, who: int, what: Wish) -> None:
+        guests = [index for index, client in enumerate(self.clients) if client.name]
+        if guests:
+            self.command(guests[who % len(guests)], what)
+
     def repeat_command(self, who: int, command_id: int) -> None:
         client = self.client(who)
         if client.commands:
@@ -161,6 +184,27 @@ class World:
         data = client.protect(POST, ["keys"], {"random": random})
         client.enrolling[message.decode(data).token] = random
         self.send(client, data)
+
+    def revoke(self, who: int) -> None:
+        """Let the owner end a guest, with all its contexts."""
+        guests = sorted({client.name for client in self.clients if client.name})
+        if not guests:
+            return
+        name = guests[who % len(guests)]
+        gone = [client for client in self.clients if client.name == name]
+        self.clients = [client for client in self.clients if client.name != name]
+        self.ended += gone
+        self.ask_for_end(gone)
+        self.everybody_hears()
+        self.ask_for_end(gone)  # with the Echo value of its challenge
+
+    def ask_for_end(self, gone: list[Client]) -> None:
+        owner = self.clients[0]
+        query = [(URI_QUERY, f"name={gone[0].name}".encode())]
+        data = owner.protect(DELETE, ["keys"], options=query)
+        for client in gone:
+            owner.revoking[message.decode(data).token + client.kid] = client
+        self.send(owner, data)
 
     def replay(self, which: int, elsewhere: bool) -> None:
         if self.datagrams:
@@ -216,7 +260,7 @@ class World:
         for _, name, data in self.shell.gateway.saves()[:saved]:
             self.shell.save(name, data)
         self.shell = self.car.shell = self.boot()
-        for client in self.clients:
+        for client in self.clients + self.ended:
             client.host.shell = self.shell
             for command_id, state in list(client.told.items()):
                 if state in (REFUSED, EXPIRED) and not self.is_durable(client, command_id):
@@ -242,10 +286,16 @@ class World:
         if response.type == CON and self.acknowledges:
             client.host.acknowledge(response)
         client.echo = response.option(ECHO) or client.echo
-        random = client.enrolling.pop(message.decode(data).token, None)
+        token = message.decode(data).token
+        if response.code == DELETED:
+            for asked, ended in client.revoking.items():
+                ended.is_revoked |= asked == token + ended.kid
+        random = client.enrolling.pop(token, None)
         if random is not None and response.code == CHANGED:
-            newest = Client(Host.enrolled(self.shell, random, response.value, b"carport enrol"))
-            is_only_one = all(known.kid != newest.kid for known in self.clients)
+            host = Host.enrolled(self.shell, random, response.value, b"carport enrol")
+            newest = Client(host, name=client.name)
+            others = self.clients + self.ended
+            is_only_one = all(known.kid != newest.kid for known in others)
             self.expect(Promise.KEY_STAYS, is_only_one, newest.kid)
             if is_only_one:
                 self.clients.append(newest)
@@ -264,6 +314,9 @@ class World:
         self.expect(Promise.INTENT_COMES_FIRST, name in self.flash.intents, name)
         is_first = self.acted.setdefault(name, command) is command
         self.expect(Promise.ID_ACTS_ONCE, is_first, name)
+        used = [each for each in self.acted.values() if each.receipt.by == receipt.by]
+        is_granted = len(used) <= GUESTS.get(receipt.by, len(used))
+        self.expect(Promise.USES_ARE_COUNTED, is_granted, receipt.by)
 
     def watch_outcome(self, client: Client, command_id: int, state: str) -> None:
         """Look at a state that a client was told."""
@@ -287,13 +340,20 @@ class World:
         self.expect(Promise.NOTHING_STICKS, not self.waiting(), self.waiting())
         for client in self.clients:
             code = client.host.request(GET, ["lock"]).code
-            self.expect(Promise.KEY_STAYS, code == CONTENT, client.kid)
+            is_known = code == CONTENT or (code == FORBIDDEN and client.name != "")  # used up
+            self.expect(Promise.KEY_STAYS, is_known, client.kid)
             for command_id in client.told:
                 self.post(client, command_id)
                 self.shell.advance(STUCK_MS)
                 self.everybody_hears()
+        for ended in self.ended:
+            self.shell.datagrams.clear()
+            ended.host.send(ended.host.protect(GET, ["lock"]))
+            answer = ended.host.responses()[-1]
+            is_unknown = answer.code == UNAUTHORIZED and answer.option(ECHO) is None
+            self.expect(Promise.REVOKED_STAYS, is_unknown or not ended.is_revoked, ended.kid)
         self.lock_confirmed(self.clients[0])
-        for client in self.clients:
+        for client in self.clients + self.ended:
             nonces = self.nonces(client)
             is_unique = len(set(nonces)) == len(nonces)
             self.expect(Promise.NONCE_SEALS_ONCE, is_unique, client.kid)
@@ -364,6 +424,7 @@ def step(what: Callable[..., None], *arguments: SearchStrategy[Any]) -> SearchSt
 
 _COMMANDS = [
     step(World.command, which, st.sampled_from(COMMANDS)),
+    step(World.command_of_guest, which, st.sampled_from(COMMANDS)),
     step(World.repeat_command, which, which),
     step(World.wait, st.sampled_from([1, 50, 100, 300, 1000, 3000]), flags),
 ]
@@ -371,6 +432,7 @@ _OTHERS = [
     step(World.ask, which, st.sampled_from(QUESTIONS), st.sampled_from([CON, NON])),
     step(World.ask_for_receipt, which, which),
     step(World.enrol, which),
+    step(World.revoke, which),
     step(World.replay, which, flags),
     step(World.begin_or_stop_acknowledging),
     step(World.car_obeys),

@@ -13,6 +13,7 @@ from gateway.oscore.replay_window import ReplayWindow
 from gateway.oscore.sender_sequence import SenderSequence
 from gateway.vault.key import Key
 from gateway.vault.keys import Keys
+from gateway.vault.principals import Uses
 from gateway.vault.records import Records
 from gateway.vault.sequences import Sequences
 from gateway.vehicle.command import Transmission
@@ -44,7 +45,7 @@ def test_the_core_keeps_its_promises(history: list[Step]) -> None:
 class HastyShell(Shell):
     """Acknowledges each save at once, though it is durable only when none are held."""
 
-    late: tuple[tuple[str, bytes | None], ...] = ()
+    late: tuple[tuple[str, bytes | bytearray | None], ...] = ()
 
     def drain(self) -> None:
         if self.holds_saves:
@@ -116,8 +117,8 @@ def an_outcome_is_not_waited_for(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_new_key_is_not_waited_for(patch: pytest.MonkeyPatch) -> None:
-    def add(keys: Keys, key: Key) -> int:
-        original(keys, key)
+    def add(keys: Keys, *arguments: Any) -> int:
+        original(keys, *arguments)
         return 0
 
     def note(ledger: Ledger, *args: Any) -> int:
@@ -127,6 +128,29 @@ def a_new_key_is_not_waited_for(patch: pytest.MonkeyPatch) -> None:
     original, noted = Keys._add, Ledger.add
     patch.setattr(Keys, "_add", add)
     patch.setattr(Ledger, "add", note)
+
+
+def a_revocation_is_not_waited_for(patch: pytest.MonkeyPatch) -> None:
+    def revoke(keys: Keys, *arguments: Any) -> int:
+        original(keys, *arguments)
+        return 0
+
+    def note(ledger: Ledger, *arguments: Any) -> int:
+        noted(ledger, *arguments)
+        return 0
+
+    original, noted = Keys.revoke, Ledger.add
+    patch.setattr(Keys, "revoke", revoke)
+    patch.setattr(Ledger, "add", note)
+    patch.setattr(Receipts, "forget", lambda receipts, kid: 0)
+
+
+def a_use_is_not_stored(patch: pytest.MonkeyPatch) -> None:
+    def spend(uses: Uses) -> None:
+        uses.left -= 1
+        uses._reserved -= 1
+
+    patch.setattr(Uses, "spend", spend)
 
 
 def frames_are_cancelled_for_us_only(patch: pytest.MonkeyPatch) -> None:
@@ -157,6 +181,8 @@ def saves_are_acknowledged_early(patch: pytest.MonkeyPatch) -> None:
         (frames_are_cancelled_for_us_only, Promise.NO_FRAME_IS_LATE),
         (an_outcome_is_not_waited_for, Promise.OUTCOME_COMES_FIRST),
         (a_new_key_is_not_waited_for, Promise.KEY_STAYS),
+        (a_revocation_is_not_waited_for, Promise.REVOKED_STAYS),
+        (a_use_is_not_stored, Promise.USES_ARE_COUNTED),
         (nobody_is_answered_later, Promise.NOTHING_STICKS),
         (saves_are_acknowledged_early, Promise.INTENT_COMES_FIRST),
         (saves_are_acknowledged_early, Promise.OUTCOME_COMES_FIRST),
