@@ -64,17 +64,23 @@ class Oracle:
                 self.counters[message.name] = (count + 1) % (int(signal.maximum or 0) + 1)
             elif signal.is_multiplexer and self.random.random() < 0.9:
                 put_bits(data, signal, self.random.choice(modes_of(message)))
+        checked = self.checked(message, bytes(data))
+        return (bus, message.frame_id, message.is_extended_frame, checked), message
+
+    def checked(self, message: Message, data: bytes) -> bytes:
+        """Return data with the checksum that the message has, if any."""
         arbitration_id = message.frame_id
         if self.is_reference:
-            data = bytearray(protected(arbitration_id, bytes(data)))
+            return protected(arbitration_id, data)
+        result = bytearray(data)
         for signal in message.signals:
             place = signal.start // 8
             if signal.name.endswith("Checksum"):
-                data[place] = 0
-                data[place] = (arbitration_id + (arbitration_id >> 8) + sum(data)) & 0xFF
-            elif signal.name == "CRC" and not self.is_reference:
-                data[place] = checksum(arbitration_id, bytes(data), place)
-        return (bus, arbitration_id, message.is_extended_frame, bytes(data)), message
+                result[place] = 0
+                result[place] = (arbitration_id + (arbitration_id >> 8) + sum(result)) & 0xFF
+            elif signal.name == "CRC":
+                result[place] = checksum(arbitration_id, bytes(result), place)
+        return bytes(result)
 
     def tells(self, message: Message, data: bytes) -> dict[str, object]:
         """Return what the frames up to this one tell about each path of its message."""

@@ -1,0 +1,1 @@
+"""Coverage-guided fuzzing: `make fuzz` hunts, `make test` runs what was kept. See README.md."""
