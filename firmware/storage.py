@@ -57,14 +57,18 @@ class Storage:
                 records[name] = data
         return records
 
-    def read_block(self, name: str) -> "bytes | None":
-        """Return a block, None if there is none of this name."""
+    def read_block(self, name: str) -> "bytearray | None":
+        """Return a block, None if there is none of this name; it is the caller's."""
+        path = self._path(name)
         try:
-            return _read(self._path(name)) or None
+            block = bytearray(os.stat(path)[6])
+            with open(path, "rb") as file:
+                file.readinto(block)
         except OSError:
             return None
+        return block or None
 
-    def save(self, name: str, data: "bytes | bytearray | None") -> None:
+    def save(self, name: str, data: "bytes | bytearray | memoryview | None") -> None:
         """Replace a record, or delete it if data is None; it is durable on return.
 
         Raises:

@@ -40,7 +40,7 @@ class Archive:
         first, next: the blocks' numbers are from first to next - 1; some may be missing.
         kid: what the newest block's key is called.
         schema: the newest schema's number.
-        writes: how often a block was stored since boot.
+        writes: how often a block was stored since boot; whoever stores one counts it.
     """
 
     def __init__(self, records: "Records", read_block: "Callable[[str], bytes | None]") -> None:
@@ -110,11 +110,6 @@ class Archive:
             self.first += 1
         self._store()
         return number
-
-    def store(self, number: int, block: "bytes | memoryview") -> int:
-        """Store a block, or its newer version; return the change's number."""
-        self.writes += 1
-        return self._records.put_block("block-" + str(number), block)
 
     def finish_block(self, tag: bytes) -> None:
         """Take note that the newest block grows no more."""

@@ -1,12 +1,14 @@
 """A block: rows under one header, sealed as COSE_Encrypt0 (RFC 9052) for whoever holds the chain's
 key.
 
-    D0 83 | header, as a byte string | A0 | ciphertext, as a byte string
-    |<-------- up to 256 bytes ------------>|<- rows (up to 3,576) | tag (8) ->|
+    nonce (13) | D0 83 | header, as a byte string | A0 | ciphertext, as a byte string | tag (8)
+    of the     |<------ up to 256 bytes ------------>|<- rows (up to 3,563) | tag (8) ->| of the
+    record                                                                             record
 
 The buffer is made once, and holds the open block's rows as plaintext. To be stored they are
-encrypted where they are, under a nonce that was never used, and decrypted again: a block is
-stored several times while it grows. The header is written against its rows from the right.
+encrypted where they are, under a nonce that was never used, and once more as a record; and when
+they are durable decrypted again: a block is stored several times while it grows. The header is
+written against its rows from the right.
 
     nonce = 8 random bytes of this boot | a counter (5)
 
@@ -24,11 +26,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gateway.oscore.ccm import BlockCipher
+    from gateway.vault.records import Records
 
-MESSAGE_BYTES = const(3840)  # with what a record has around it, it fits one flash block of 4 KiB
+BUFFER_BYTES = const(3848)  # as a record it fits one flash block of 4 KiB
 BOOT_BYTES = const(8)
 
-_ROWS_AT = const(256)
+_ROWS_AT = const(269)
+_RECORD_TAG_BYTES = const(8)
+_HEADER_BYTES = const(256)
 _ROW_BYTES = const(16)  # of a row, beside its values
 _VALUE_BYTES = const(9)
 _ALGORITHM = const(10)  # AES-CCM-16-64-128
@@ -45,15 +50,17 @@ class OpenBlock:
     def __init__(self, boot: bytes) -> None:
         self._boot = boot
         self._sealed = 0
-        self._buffer = bytearray(MESSAGE_BYTES)
+        self._buffer = bytearray(BUFFER_BYTES)
         self._end = _ROWS_AT
-        self._longest_row = 0
+        self._longest_rows = 0
         self._last: list[list[int]] = []  # of each group, the last known value of each column
         self._was_known: list[list[bool]] = []
         self._has_row: list[bool] = []
         self.start_ms = 0
         self.end_ms = 0
         self.is_changed = False
+        self._start = 0
+        self._nonce = b""
 
     @property
     def rows_bytes(self) -> int:
@@ -62,13 +69,14 @@ class OpenBlock:
 
     @property
     def is_full(self) -> bool:
-        """Whether another row might not fit."""
-        return self._end + self._longest_row + TAG_BYTES > MESSAGE_BYTES
+        """Whether another row of each group might not fit."""
+        room = BUFFER_BYTES - _RECORD_TAG_BYTES - TAG_BYTES - self._end
+        return room < self._longest_rows
 
     def begin(self, columns: "list[int]") -> None:
         """Empty it; columns: how many each group has."""
         self._end = _ROWS_AT
-        self._longest_row = _ROW_BYTES + _VALUE_BYTES * max(columns)
+        self._longest_rows = _ROW_BYTES * len(columns) + _VALUE_BYTES * sum(columns)
         self._last = [[0] * count for count in columns]
         self._was_known = [[False] * count for count in columns]
         self._has_row = [False] * len(columns)
@@ -105,12 +113,17 @@ class OpenBlock:
         self.end_ms = at_ms
         self.is_changed = True
 
-    def seal(
-        self, cipher: "BlockCipher", kid: bytes, header: "dict[Any, Any]"
-    ) -> "tuple[bytes, memoryview, bytes]":
-        """Seal all rows under a header; return its nonce, the block and its tag.
+    def store(
+        self,
+        records: "Records",
+        name: str,
+        cipher: "BlockCipher",
+        kid: bytes,
+        header: "dict[Any, Any]",
+    ) -> "tuple[int, bytes]":
+        """Seal all rows under a header, and store them; return the change's number and the tag.
 
-        The block is a view into the buffer: `unseal` before anything is added.
+        Until that is durable, and `take_back` was called, nothing may be added.
         """
         self._sealed += 1
         nonce = self._boot + self._sealed.to_bytes(NONCE_BYTES - BOOT_BYTES, "big")
@@ -122,19 +135,20 @@ class OpenBlock:
         cbor.append_item(prefix, protected)
         prefix.append(0xA0)
         cbor.append_head(prefix, cbor.BYTES, self._end - _ROWS_AT + TAG_BYTES)
-        start = _ROWS_AT - len(prefix)
-        self._buffer[start:_ROWS_AT] = prefix
-        ccm_in_place.seal(
-            cipher, nonce, associated_data(protected), self._buffer, _ROWS_AT, self._end
-        )
+        buffer = self._buffer
+        self._start = _ROWS_AT - len(prefix)
+        buffer[self._start : _ROWS_AT] = prefix
+        ccm_in_place.seal(cipher, nonce, associated_data(protected), buffer, _ROWS_AT, self._end)
         end = self._end + TAG_BYTES
-        tag = bytes(self._buffer[self._end : end])
+        tag = bytes(buffer[self._end : end])
+        self._nonce = nonce
         self.is_changed = False
-        return nonce, memoryview(self._buffer)[start:end], tag
+        return records.put_block_in_place(name, buffer, self._start, end), tag
 
-    def unseal(self, cipher: "BlockCipher", nonce: bytes) -> None:
-        """Make the rows plaintext again."""
-        ccm_in_place.crypt(cipher, nonce, self._buffer, _ROWS_AT, self._end)
+    def take_back(self, records: "Records", cipher: "BlockCipher") -> None:
+        """Make the rows plaintext again, once they are durable."""
+        records.unseal_in_place(self._buffer, self._start, self._end + TAG_BYTES)
+        ccm_in_place.crypt(cipher, self._nonce, self._buffer, _ROWS_AT, self._end)
 
 
 def associated_data(protected: bytes) -> bytes:
@@ -148,7 +162,7 @@ def header_of(block: "bytes | bytearray | memoryview") -> "dict[Any, Any]":
     Raises:
         DecodeError: it is no block.
     """
-    reader = cbor.Reader(bytes(block[2:_ROWS_AT]))
+    reader = cbor.Reader(bytes(block[2:_HEADER_BYTES]))
     header: dict[Any, Any] = cbor.decode(reader.item(0))
     return header
 

@@ -10,7 +10,8 @@ Rules:
    room.
 4. The key's step ends with the boot, after 24 hours, and with the day, if the time is known. The
    old key seals the last of the block before it is destroyed.
-5. The next version is not made before the last one is durable: storage that fails is not flooded.
+5. While it is being stored, the block's buffer is the storage's. Rows that are due meanwhile are
+   shown, and lost; as a rule it takes no longer than the turn in which it began.
 """
 
 from gateway.const import const
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from gateway.data.archive import Archive
     from gateway.data.chain import Chain
     from gateway.data.schema import Columns
-    from gateway.oscore.ccm import BlockCipherFactory
+    from gateway.oscore.ccm import BlockCipher, BlockCipherFactory
     from gateway.vault.records import Records
     from gateway.vault.wall_clock import WallClock
 
@@ -97,8 +98,10 @@ class Recorder:
         self._started_ms = started_ms
         self._profile = profile
         self._block: OpenBlock | None = None
-        self._header: dict[Any, Any] = {}
-        self._stored = 0
+        self._cipher: BlockCipher | None = None
+        self._change = 0  # of the version that is being stored, 0 if none is
+        self._tag = b""
+        self._is_closing = False
         self._flush_ms = 0
         self._step_ms = -1
         self._step_day = -1
@@ -114,19 +117,27 @@ class Recorder:
             self._block = OpenBlock(self._boot)
         described = [(group.name, group.interval_s, group.columns) for group in groups]
         self._archive.use_schema(lambda number: encode_schema(number, self._profile, described))
-        self._begin()
+        if not self._change:
+            self._begin()
         self._flush_ms = now_ms + _FLUSH_MS
 
     def close(self, now_ms: int) -> None:
         """Store the open block for the last time, if it has rows."""
-        if self._block is not None and self._block.rows_bytes and self.groups:
-            tag = self._store(now_ms)
-            self._archive.finish_block(tag)
-            self._begin()
+        block = self._block
+        if block is None or not self.groups or self._is_closing:
+            return
+        if not self._change:
+            if not block.rows_bytes:
+                return
+            self._store(now_ms)
+        self._archive.finish_block(self._tag)
+        self._is_closing = True
 
     def drop(self) -> None:
         """Forget the rows of the open block."""
-        if self._block is not None and self.groups:
+        if self._change:
+            self._is_closing = True
+        elif self._block is not None and self.groups:
             self._begin()
 
     def began_s(self) -> "int | None":
@@ -162,30 +173,47 @@ class Recorder:
         block = self._block
         if block is None or not self.groups:
             return
-        may_store = may_store and self._records.acknowledged >= self._stored
+        if self._change and self._records.acknowledged >= self._change:
+            self._take_back()
+        may_store = may_store and not self._change
+        if may_store and not block.rows_bytes and self._is_step_over(now_ms):
+            self.advance_step(now_ms)
+        for index in range(len(self.groups)):
+            group = self.groups[index]
+            if now_ms >= group.due_ms and group.sample(now_ms):
+                self.version += 1
+                if not self._change and not block.is_full:
+                    before = block.rows_bytes
+                    block.append(index, group.row, now_ms - self._started_ms)
+                    self.rows += 1
+                    self.bytes += block.rows_bytes - before
         if may_store:
             if self._is_step_over(now_ms):
                 self.advance_step(now_ms)
             elif block.is_full:
                 self.close(now_ms)
-        for index in range(len(self.groups)):
-            group = self.groups[index]
-            if now_ms >= group.due_ms and group.sample(now_ms):
-                self.version += 1
-                if not block.is_full:
-                    before = block.rows_bytes
-                    block.append(index, group.row, now_ms - self._started_ms)
-                    self.rows += 1
-                    self.bytes += block.rows_bytes - before
-        if now_ms >= self._flush_ms:
-            self._flush_ms = now_ms + (_FLUSH_MS if may_store else _FLUSH_AGAIN_MS)
-            if may_store and block.is_changed:
+            elif now_ms >= self._flush_ms and block.is_changed:
                 self._store(now_ms)
+            if now_ms >= self._flush_ms:
+                self._flush_ms = now_ms + _FLUSH_MS
+        elif now_ms >= self._flush_ms:
+            self._flush_ms = now_ms + _FLUSH_AGAIN_MS
 
     def _begin(self) -> None:
         assert self._block is not None
         self.number = 0
+        self._is_closing = False
         self._block.begin([len(group.columns) for group in self.groups])
+
+    def _take_back(self) -> None:
+        """Go on with the buffer that storage has done with."""
+        assert self._block is not None
+        assert self._cipher is not None
+        self._change = 0
+        if self._is_closing:
+            self._begin()
+        else:
+            self._block.take_back(self._records, self._cipher)
 
     def _is_step_over(self, now_ms: int) -> bool:
         """Tell whether the next row must not be sealed with the present key."""
@@ -203,8 +231,8 @@ class Recorder:
         self._step_ms = now_ms
         self._step_day = -1 if unix_s is None else unix_s // _DAY_S
 
-    def _store(self, now_ms: int) -> bytes:
-        """Store the open block as it is; return its tag."""
+    def _store(self, now_ms: int) -> None:
+        """Store the open block as it is."""
         block = self._block
         assert block is not None
         if not self.number:
@@ -225,8 +253,15 @@ class Recorder:
             header["after_unix_s"] = self._clock.at_least_s(began_ms)
         else:
             header["boot_unix_s"] = unix_s - (now_ms - self._started_ms) // 1000
-        cipher = self._aes(self._chain.data_key())
-        nonce, sealed, tag = block.seal(cipher, self._chain.kid, header)
-        self._stored = self._archive.store(self.number, sealed)
-        block.unseal(cipher, nonce)
-        return tag
+        self._cipher = self._aes(self._chain.data_key())
+        name = "block-" + str(self.number)
+        try:
+            self._change, self._tag = block.store(
+                self._records, name, self._cipher, self._chain.kid, header
+            )
+        except MemoryError:  # half-way: what was stored of it before is all there is
+            if self._tag:
+                self._archive.finish_block(self._tag)
+            self._begin()
+            raise
+        self._archive.writes += 1

@@ -51,8 +51,8 @@ class Columns:
         precision: "dict[str, list[int]]",
     ) -> None:
         self._state = state
-        self._leaves = leaves[::2]
-        self._datatypes = leaves[1::2]
+        self._leaves = bytes([leaves[i] for i in range(0, len(leaves), 2)])
+        self._datatypes = bytes([leaves[i] for i in range(1, len(leaves), 2)])
         self._steps: list[int] = []  # 0 for a column with values
         self._values: dict[int, list[Value]] = {}
         self._paths_left = len(precision)

@@ -125,7 +125,7 @@ class Shell:
             if not saves and not frames:
                 return
 
-    def save(self, name: str, data: bytes | bytearray | None) -> None:
+    def save(self, name: str, data: bytes | bytearray | memoryview | None) -> None:
         """Make one change durable."""
         if name == WIPE:
             self.storage.clear()
