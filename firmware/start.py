@@ -16,7 +16,7 @@ from firmware.health import Health, reason_of
 from firmware.runner import Runner
 from firmware.storage import Storage
 from firmware.udp import Link, Udp
-from gateway import cbor
+from gateway import profile_file
 from gateway.const import const
 from gateway.core import Gateway
 from gateway.errors import GatewayError
@@ -87,7 +87,7 @@ def read_profile(board: Board) -> "dict[str, Any]":
         NotReadyError: there is none, it is damaged, or it is not for this board.
     """
     try:
-        profile: dict[str, Any] = cbor.decode(board.read_profile())
+        profile: dict[str, Any] = profile_file.decode(board.read_profile())
     except (OSError, GatewayError):
         raise NotReadyError(NO_PROFILE)
     if profile["routes"] and not board.is_bench:

@@ -25,7 +25,7 @@ from typing import Any, Self
 import can
 
 from carport.hub import Hub
-from gateway import cbor, slipmux
+from gateway import profile_file, slipmux
 from tests.aes import AES
 from tests.bench import inputs
 from tests.bench.firmware_with_probe import READ
@@ -123,7 +123,7 @@ class Board:
         self._probe, probe_port = self._udp()
         vm = bench_vm()
         profile = self._folder / "profile.cbor"
-        profile.write_bytes(cbor.encode(inputs.profile()))
+        profile.write_bytes(profile_file.encode(inputs.profile()))
         settings = {
             "name": "bench",
             "profile": str(profile),

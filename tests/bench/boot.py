@@ -11,7 +11,7 @@ from carport.emulator.firmware_process import FirmwareProcess
 from carport.emulator.serial_line import SerialLine
 from carport.emulator.vm import find_micropython
 from carport.hub import Hub
-from gateway import cbor
+from gateway import profile_file
 from tests.bench import inputs
 
 _READY = re.compile(r"ready after (\d+) ms, (\d+) bytes free")
@@ -36,7 +36,7 @@ async def _measure(folder: Path, rounds: int) -> Boots:
     vm = find_micropython()
     device_code = compile_device_code(vm)
     profile = folder / "profile.cbor"
-    profile.write_bytes(cbor.encode(inputs.profile()))
+    profile.write_bytes(profile_file.encode(inputs.profile()))
     hub = Hub()
     line = SerialLine()
     settings = {

@@ -13,7 +13,7 @@ import sys
 
 import micropython  # type: ignore[import-not-found]
 
-from gateway.cbor import decode
+from gateway.profile_file import decode
 from gateway.vehicle.state import VehicleState
 from tests.differential.frames import checksum, reference_frame
 

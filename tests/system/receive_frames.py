@@ -18,6 +18,7 @@ import sys
 import micropython  # type: ignore[import-not-found]
 
 from firmware.aes import AES
+from gateway import profile_file
 from gateway.cbor import decode
 from gateway.core import Gateway
 
@@ -70,10 +71,10 @@ def measure(kind: str, gateway: Gateway, frames: "list[Any]", function: "Any" = 
     print(kind, "+".join(counted) or "-", allocated, locked, quiet)
 
 
-def main(profile_file: str, frames_file: str) -> None:
-    with open(profile_file, "rb") as file:
-        profile = decode(file.read())
-    with open(frames_file, "rb") as file:
+def main(profile_path: str, frames_path: str) -> None:
+    with open(profile_path, "rb") as file:
+        profile = profile_file.decode(file.read())
+    with open(frames_path, "rb") as file:
         kinds = decode(file.read())
     gateway = Gateway(profile, {}, AES, os.urandom, 0, "test", dict)
     for kind in sorted(kinds):

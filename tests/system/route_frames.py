@@ -20,8 +20,8 @@ import time
 import micropython  # type: ignore[import-not-found]
 
 from firmware.aes import AES
-from gateway.cbor import decode
 from gateway.core import Gateway
+from gateway.profile_file import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

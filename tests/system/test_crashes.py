@@ -39,6 +39,7 @@ class Rig:
         self.emulator = emulator
         self.wire = wire
         self.host = Host.pair(wire)  # type: ignore[arg-type]
+        self.home = home
         entry = json.loads((home / "run" / f"emulator-{emulator.pid}.json").read_text())
         self._control = Path(entry["control"])
         self.image = Path(emulator.state) / "flash.img"
@@ -202,3 +203,16 @@ def test_records_of_a_later_version_are_refused(rig: Rig) -> None:
     code, text = plain(rig.wire, GET, ["system"], cable=True)  # type: ignore[arg-type]
     assert code == SERVICE_UNAVAILABLE
     assert text == b"the stored data are of another version of Carport"
+
+
+def test_a_damaged_profile_is_refused_and_said(rig: Rig) -> None:
+    (profile,) = (rig.home / "cache" / "profiles").glob("reference-*.cbor")
+    whole = profile.read_bytes()
+    profile.write_bytes(whole[:1000] + bytes((whole[1000] ^ 1,)) + whole[1001:])
+    rig.boot()
+    code, text = plain(rig.wire, GET, ["system"], cable=True)  # type: ignore[arg-type]
+    assert code == SERVICE_UNAVAILABLE
+    assert text == b"there is no valid profile of a car: run carport flash"
+    profile.write_bytes(whole)
+    rig.boot()
+    rig.system()

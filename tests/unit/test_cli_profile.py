@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from carport.cli.main import carport_command, run
 from carport.profile import compile_profile
 from carport.profile.installed import installed_profiles, profile_folder
-from gateway.cbor import decode
+from gateway.profile_file import decode
 
 NAMES = list(installed_profiles())
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from carport.profile import ProfileError, compile_profile, compile_to_file, load
+from gateway import profile_file
 from gateway.cbor import decode, encode
 from tests.vm import Both
 
@@ -118,7 +119,7 @@ def test_a_car_without_protection(tmp_path: Path) -> None:
 def test_a_file_in_the_cache_is_the_compiled_profile(tmp_path: Path) -> None:
     file = compile_to_file(REFERENCE, tmp_path / "cache")
     compiled = compile_profile(REFERENCE)
-    assert decode(file.read_bytes()) == compiled
+    assert profile_file.decode(file.read_bytes()) == compiled
     assert file.name == f"reference-{compiled['hash']}.cbor"
     assert list(file.parent.iterdir()) == [file]
 

@@ -88,7 +88,7 @@ def build(car: str, output: Path | None, as_json: bool) -> int:
     if isinstance(loaded, int):
         return loaded
     from carport.profile.compile import compiled
-    from gateway.cbor import encode
+    from gateway.profile_file import encode
 
     data = encode(compiled(loaded))
     file = output or Path(f"{loaded.name}.cbor")

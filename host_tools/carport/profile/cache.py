@@ -6,11 +6,11 @@ from pathlib import Path
 
 from carport.profile.compile import compiled, fingerprint
 from carport.profile.load import load
-from gateway.cbor import encode
+from gateway.profile_file import encode
 
 
 def compile_to_file(folder: Path, cache: Path) -> Path:
-    """Return the compiled profile as a CBOR file in cache, made now if it is not there yet.
+    """Return the compiled profile as the gateway's file in cache, made now if it is not there yet.
 
     The file appears complete or not at all.
 
