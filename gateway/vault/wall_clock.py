@@ -61,6 +61,8 @@ class WallClock:
             Why it cannot be; "" if it is taken.
         """
         correction_s = unix_s - self.at_least_s(now_ms)
+        if self._is_known and -_ROUNDING_S <= correction_s <= _ROUNDING_S:
+            return ""
         if not self._is_known or on_cable:
             if correction_s < 0 and not on_cable:
                 return "this lies before the last time known: set it over the cable"
@@ -69,8 +71,6 @@ class WallClock:
             self._corrected_since_ms = now_ms
             self._is_known = True
             self.store(now_ms)
-            return ""
-        if -_ROUNDING_S <= correction_s <= _ROUNDING_S:
             return ""
         if now_ms - self._corrected_since_ms >= _DAY_MS:
             self._corrected_s = 0

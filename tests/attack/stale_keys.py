@@ -108,4 +108,4 @@ def _record(host: Host, said: list[bytes]) -> None:
 
 def _contexts(owner: Host) -> int:
     """Return how many contexts the owner has."""
-    return int(owner.keys()["ann"]["contexts"])
+    return int(owner.principals()["ann"]["contexts"])

@@ -123,7 +123,7 @@ class Host:
         secret = master_secret(random, response.value["random"], b"carport enrol")
         return Credential(self.shell, response.value["sender_id"], secret)
 
-    def keys(self) -> dict[str, dict[str, Any]]:
+    def principals(self) -> dict[str, dict[str, Any]]:
         """Return the gateway's list of principals by their names, fetched block by block."""
         whole = b""
         more = True

@@ -123,7 +123,7 @@ class Recovery:
     def _check_uses(self, owner: HeldKey) -> None:
         """See that nobody has got back a use, nor lost one without a command."""
         limited = [key for key in self._promises.keys if key.uses and key.works(self._cut)]
-        listed = owner.host.keys() if limited else {}
+        listed = owner.host.principals() if limited else {}
         for key in limited:
             assert key.uses is not None
             given = [one for one in key.commands if one.state != "refused"]

@@ -44,19 +44,19 @@ def test_a_backup_enrols_contexts_of_its_owner_as_often_as_it_is_used(
     backup = owner.make_dormant()
     for _ in range(3):
         restored = backup.wake().enrol()
-        assert restored.keys()["ann"]["you"]
+        assert restored.principals()["ann"]["you"]
         reboot(backup)
-    assert backup.wake().enrol().keys()["ann"]["contexts"] == 5
+    assert backup.wake().enrol().principals()["ann"]["contexts"] == 5
 
 
 def test_an_invitation_is_spent_by_its_first_use(shell: Shell, owner: Host) -> None:
     invitation = owner.make_dormant(name="bob", role="driver")
-    assert owner.keys()["bob"]["contexts"] == 0
+    assert owner.principals()["bob"]["contexts"] == 0
     waking = invitation.wake()
     bob = waking.enrol()
     assert bob.request(GET, ["lock"]).code == CONTENT
-    assert owner.keys()["bob"]["contexts"] == 1
-    assert "invitations" not in owner.keys()["bob"]
+    assert owner.principals()["bob"]["contexts"] == 1
+    assert "invitations" not in owner.principals()["bob"]
     assert waking.request(POST, ["keys"], REQUEST).code == UNAUTHORIZED
     assert invitation.wake().request(POST, ["keys"], REQUEST).code == UNAUTHORIZED
     reboot(invitation, bob)
@@ -70,7 +70,7 @@ def test_an_invitation_that_was_revoked_is_unknown(shell: Shell, owner: Host) ->
     waking.send(waking.protect(POST, ["keys"], REQUEST))
     owner.revoke("bob")
     assert waking.request(POST, ["keys"], REQUEST).code == UNAUTHORIZED
-    assert list(owner.keys()) == ["ann"]
+    assert list(owner.principals()) == ["ann"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_credential_makes_keys_for_nobody_else(
     for credential in (owner.make_dormant(), owner.make_dormant(name="bob", role="owner")):
         waking = credential.wake()
         assert waking.request(POST, ["keys"], {**REQUEST, **fields}).code == FORBIDDEN
-    assert list(owner.keys()) == ["ann", "bob"]
+    assert list(owner.principals()) == ["ann", "bob"]
 
 
 def test_a_recorded_enrolment_enrols_nobody_again(shell: Shell, owner: Host) -> None:
@@ -100,12 +100,12 @@ def test_a_recorded_enrolment_enrols_nobody_again(shell: Shell, owner: Host) -> 
     recorded = waking.protect(POST, ["keys"], REQUEST, options=[(ECHO, echo)])
     waking.send(recorded)
     assert waking.responses()[-1].code == CHANGED
-    contexts = owner.keys()["ann"]["contexts"]
+    contexts = owner.principals()["ann"]["contexts"]
     shell.receive_datagram(recorded, "elsewhere")
     shell.advance(5000)
     shell.receive_datagram(recorded, "elsewhere")
     reboot(backup, owner).receive_datagram(recorded, "elsewhere")
-    assert owner.keys()["ann"]["contexts"] == contexts
+    assert owner.principals()["ann"]["contexts"] == contexts
 
 
 def test_a_use_from_before_a_reboot_is_challenged_again(shell: Shell, owner: Host) -> None:
@@ -202,7 +202,7 @@ def test_every_cut_leaves_an_invitation_whole_or_spent(cut: int) -> None:
     for _, name, data in shell.gateway.saves()[:cut]:
         shell.save(name, data)
     reboot(invitation, owner)
-    bob = owner.keys()["bob"]
+    bob = owner.principals()["bob"]
     assert (bob["contexts"], bob.get("invitations", 0)) in ((0, 1), (1, 0))
     again = invitation.wake().request(POST, ["keys"], REQUEST)
     assert again.code == (CHANGED if bob["contexts"] == 0 else UNAUTHORIZED)

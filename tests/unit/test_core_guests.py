@@ -62,7 +62,7 @@ def lock(host: Host, car: Car) -> str:
 
 
 def left(owner: Host, name: str = "bob") -> int:
-    uses: int = owner.keys()[name]["uses"]
+    uses: int = owner.principals()[name]["uses"]
     return uses
 
 

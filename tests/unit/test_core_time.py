@@ -137,6 +137,14 @@ def test_a_time_that_was_set_on_the_cable_may_be_corrected_anew(shell: Shell, ow
 # ---- what is kept ----
 
 
+def test_telling_what_is_known_writes_nothing(shell: Shell, owner: Host) -> None:
+    owner.on_cable = True
+    owner.tell_time(NOW_S)
+    kept = shell.storage["time"]
+    assert owner.tell_time(NOW_S + 1).code == CHANGED
+    assert shell.storage["time"] == kept
+
+
 def test_time_is_kept_when_it_is_told_and_then_once_a_day(shell: Shell, owner: Host) -> None:
     kept = []
     owner.tell_time(NOW_S)
