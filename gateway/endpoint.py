@@ -128,12 +128,12 @@ class Endpoint:
     ) -> bool:
         """Take a datagram; tell whether it was read. source: the host it is from, None: cable."""
         counters = self.counters
-        if source is not None and self._refuses(data, source, now_ms):
+        if source is not None and self._refuses(data, peer, source, now_ms):
             counters["shut_out"] += 1
             return False
         if len(data) > MAX_DATAGRAM_BYTES:
             counters["oversized"] += 1
-            self._plain.may_answer(source, now_ms)
+            self._plain.may_answer(peer, source, now_ms)
             return True
         try:
             kind, code, message_id, token, options, payload = message.decode_fields(data)
@@ -145,7 +145,7 @@ class Endpoint:
             return True
         if kind >= ACK:  # or RST
             if not self._end(peer, message_id, kind == RST):
-                self._plain.may_answer(source, now_ms)
+                self._plain.may_answer(peer, source, now_ms)
             return True
         if code == EMPTY or code >= 32:  # a ping, or a response to a question we never ask
             self._plain.reject(message_id, peer, source, kind == CON, now_ms)
@@ -154,7 +154,7 @@ class Endpoint:
         answer = self._seen.answer(request.exchange)
         if answer is not None:
             counters["repeated"] += 1
-            if self._plain.may_answer(source, now_ms) and answer:
+            if self._plain.may_answer(peer, source, now_ms) and answer:
                 self._answers.out.append((answer, peer))
             return True
         for number, value in options:

@@ -8,7 +8,8 @@ Rules:
    decoded, but:
 2. A request that names one of the gateway's keys may be its owner's, and an address is easily
    forged: it is verified all the same. Where that key has proven to be, always; elsewhere one of
-   8, and one each 50 ms. So are pings read, with which owners look for their gateway.
+   8, and one each 50 ms. So are pings read, with which owners look for their gateway. From the
+   port that most of what does not verify has come from, only one each 50 ms is read.
 3. Challenges have a budget of their own for each host, 16 at once and then 8 a second: what they
    answer is authentic, but may be a copy of an old request.
 4. A key of somebody who is not an owner makes 32 requests at once, then 16 a second. Who makes
@@ -24,6 +25,8 @@ from gateway.errors import BusyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from gateway.vault.key import Key
     from gateway.vault.keys import Keys
 
@@ -40,6 +43,8 @@ _FIRST_WAIT_MS = const(1000)
 _READ_ONE_OF = const(8)
 _READ_EACH_MS = const(50)
 _PING_BYTES = const(4)
+_LOUD = const(8)
+_LOUDEST = const(64)
 _LOOKED_AT = const(4)
 
 
@@ -87,6 +92,17 @@ class Source:
         self.passed_over = 0
         self.read_ms = 0
         self.may_answer = False
+        self.loudest: Hashable = None
+        self.loudness = 0
+
+    def hear(self, peer: "Hashable") -> None:
+        """Note who sends; whoever sends more than all others together is the loudest."""
+        if peer == self.loudest:
+            self.loudness = min(self.loudness + 1, _LOUDEST)
+        elif self.loudness:
+            self.loudness -= 1
+        else:
+            self.loudest = peer
 
 
 class Limits:
@@ -97,29 +113,32 @@ class Limits:
         self._sources: dict[bytes | str, Source] = {}
         self._others = Source()
 
-    def refuses(self, data: bytes, source: "bytes | str", now_ms: int) -> bool:
-        """Tell whether a datagram is to be dropped unread."""
+    def refuses(self, data: bytes, peer: "Hashable", source: "bytes | str", now_ms: int) -> bool:
+        """Tell whether a datagram is to be dropped unread; source: the peer's host."""
         known = self._sources.get(source, self._others)
         if now_ms >= known.unverified.shut_ms:
             return False
+        is_loud = peer == known.loudest and known.loudness >= _LOUD
         if len(data) != _PING_BYTES:
             kid = kid_of(data)
             key = None if kid is None else self._peek(kid)
             if key is None:
                 return True
-            if key.source == source:
+            if key.source == source and not is_loud:
                 return False
-        known.passed_over += 1
-        if known.passed_over < _READ_ONE_OF and now_ms - known.read_ms < _READ_EACH_MS:
-            return True
+        if now_ms - known.read_ms < _READ_EACH_MS:
+            known.passed_over += 1
+            if is_loud or known.passed_over < _READ_ONE_OF:
+                return True
         known.passed_over = 0
         known.read_ms = now_ms
         known.may_answer = True
         return False
 
-    def charge(self, source: "bytes | str", now_ms: int) -> bool:
+    def charge(self, peer: "Hashable", source: "bytes | str", now_ms: int) -> bool:
         """Count a datagram that did not verify; tell whether it may be answered."""
         known = self._find(source, now_ms)
+        known.hear(peer)
         may_answer = known.may_answer
         known.may_answer = False
         return may_answer or known.unverified.take(

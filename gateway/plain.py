@@ -37,9 +37,9 @@ class Plain:
         self._limits = limits
         self._counters = counters
 
-    def may_answer(self, source: "bytes | str | None", now_ms: int) -> bool:
+    def may_answer(self, peer: "Hashable", source: "bytes | str | None", now_ms: int) -> bool:
         """Count a datagram that nobody vouches for; tell whether it may be answered."""
-        if source is None or self._limits.charge(source, now_ms):
+        if source is None or self._limits.charge(peer, source, now_ms):
             return True
         self._counters["unanswered"] += 1
         return False
@@ -53,12 +53,12 @@ class Plain:
         now_ms: int,
     ) -> None:
         """Answer a message that makes no sense here with RST."""
-        if self.may_answer(source, now_ms) and is_confirmable:
+        if self.may_answer(peer, source, now_ms) and is_confirmable:
             self._answers.reject(message_id, peer)
 
     def receive(self, request: "Request", code: int, options: "Options", payload: bytes) -> None:
         """Serve a request in plain text."""
-        if not self.may_answer(request.source, request.now_ms):
+        if not self.may_answer(request.peer, request.source, request.now_ms):
             return
         try:
             request.read(code, options, payload)
@@ -83,7 +83,7 @@ class Plain:
 
     def refuse(self, request: "Request", code: int, text: str) -> None:
         """Answer a request that did not verify."""
-        if self.may_answer(request.source, request.now_ms):
+        if self.may_answer(request.peer, request.source, request.now_ms):
             self._error(request, code, text)
 
     def _error(self, request: "Request", code: int, text: str) -> None:

@@ -53,24 +53,24 @@ def limits(keys: Keys) -> Limits:
 
 
 def shut_out(limits: Limits, source: bytes = HERE, now_ms: int = 0) -> None:
-    while limits.charge(source, now_ms):
+    while limits.charge("port", source, now_ms):
         pass
 
 
 def answered(limits: Limits, now_ms: int, source: bytes = HERE) -> int:
     """Return how many of 100 datagrams at one time may be answered."""
-    return [limits.charge(source, now_ms) for _ in range(100)].count(True)
+    return [limits.charge("port", source, now_ms) for _ in range(100)].count(True)
 
 
-def read(limits: Limits, data: bytes, now_ms: int, source: bytes = HERE) -> int:
+def read(limits: Limits, data: bytes, now_ms: int, port: str = "another port") -> int:
     """Return how many of 80 copies at one time are read."""
-    return [limits.refuses(data, source, now_ms) for _ in range(80)].count(False)
+    return [limits.refuses(data, port, HERE, now_ms) for _ in range(80)].count(False)
 
 
 def test_16_at_once_then_8_a_second(limits: Limits) -> None:
     assert answered(limits, 0) == 16
-    assert limits.refuses(GARBAGE, HERE, 999)
-    assert not limits.refuses(GARBAGE, HERE, 1000)
+    assert limits.refuses(GARBAGE, "port", HERE, 999)
+    assert not limits.refuses(GARBAGE, "port", HERE, 1000)
     assert answered(limits, 1000) == 8
 
 
@@ -80,7 +80,7 @@ def test_who_goes_on_waits_twice_as_long_each_time_up_to_16_s(limits: Limits) ->
     for _ in range(7):
         shut_out(limits, HERE, now_ms)
         began_ms = now_ms
-        while limits.refuses(GARBAGE, HERE, now_ms):
+        while limits.refuses(GARBAGE, "port", HERE, now_ms):
             now_ms += 500
         waits.append(now_ms - began_ms)
     assert waits == [1000, 2000, 4000, 8000, 16_000, 16_000, 16_000]
@@ -90,13 +90,13 @@ def test_who_is_quiet_for_1_s_after_that_begins_anew(limits: Limits) -> None:
     shut_out(limits)
     shut_out(limits, HERE, 1000)
     assert answered(limits, 3000 + 1000) == 16
-    assert limits.refuses(GARBAGE, HERE, 4999)
-    assert not limits.refuses(GARBAGE, HERE, 5000)
+    assert limits.refuses(GARBAGE, "port", HERE, 4999)
+    assert not limits.refuses(GARBAGE, "port", HERE, 5000)
 
 
 def test_one_host_does_not_shut_out_another(limits: Limits) -> None:
     shut_out(limits)
-    assert not limits.refuses(GARBAGE, ELSEWHERE, 0)
+    assert not limits.refuses(GARBAGE, "port", ELSEWHERE, 0)
     assert answered(limits, 0, ELSEWHERE) == 16
 
 
@@ -113,17 +113,33 @@ def test_of_what_may_be_an_owners_one_of_8_is_read_and_answered(
     limits: Limits, data: bytes
 ) -> None:
     shut_out(limits)
-    for _ in range(7):
-        assert limits.refuses(data, HERE, 10) or limits.charge(HERE, 10)
-    assert read(limits, data, 10) == 10
-    assert limits.charge(HERE, 10)
-    assert not limits.charge(HERE, 10)
+    assert read(limits, data, 60) == 10
+    assert limits.charge("another port", HERE, 60)
+    assert not limits.charge("another port", HERE, 60)
+
+
+@pytest.mark.parametrize("is_proven", [False, True])
+def test_of_the_loudest_port_one_each_50_ms_is_read(
+    limits: Limits, keys: Keys, is_proven: bool
+) -> None:
+    keys.key.source = HERE if is_proven else None
+    shut_out(limits)
+    assert read(limits, request(), 60, "port") == 1
+    assert read(limits, request(), 109, "port") == 0
+    assert read(limits, request(), 110, "port") == 1
+    assert read(limits, request(), 110) >= 10
+
+
+def test_nobody_is_the_loudest_of_many(limits: Limits) -> None:
+    for number in range(200):
+        limits.charge(f"port {number % 20}", HERE, 0)
+    assert read(limits, request(), 60, "port 7") == 10
 
 
 @pytest.mark.parametrize("data", [request(), PING])
 def test_of_what_may_be_an_owners_one_each_50_ms_is_read(limits: Limits, data: bytes) -> None:
     shut_out(limits)
-    heard_ms = [ms for ms in range(100, 400, 10) if not limits.refuses(data, HERE, ms)]
+    heard_ms = [ms for ms in range(100, 400, 10) if not limits.refuses(data, "", HERE, ms)]
     assert heard_ms == [100, 150, 200, 250, 300, 350]
 
 
@@ -140,7 +156,7 @@ def test_16_hosts_are_kept_apart_and_the_others_share_while_they_are_active(
     for host in hosts[:MAX_SOURCES]:
         assert answered(limits, 0, host) == 16
     assert sum(answered(limits, 0, host) for host in hosts[MAX_SOURCES:]) == 16
-    assert limits.refuses(GARBAGE, b"\x0a\x4d\x01\x01", 0)
+    assert limits.refuses(GARBAGE, "port", b"\x0a\x4d\x01\x01", 0)
     assert len(limits._sources) == MAX_SOURCES
 
 

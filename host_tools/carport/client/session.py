@@ -34,10 +34,10 @@ _REPLAY = b"Replay detected"
 class Tuning(TransportTuning):  # type: ignore[misc]
     """How CoAP repeats a request: sooner than RFC 7252 does, for the gateway is on the same link.
 
-    Not sooner than the half second after which the gateway acknowledges what takes longer.
+    So a command gets through although most of what is sent is lost, as in a flood.
     """
 
-    ACK_TIMEOUT = 0.6
+    ACK_TIMEOUT = 0.35
 
     def __init__(self, repeats: int) -> None:
         self.MAX_RETRANSMIT = repeats
