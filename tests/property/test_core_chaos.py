@@ -45,7 +45,7 @@ def test_the_core_keeps_its_promises(history: list[Step]) -> None:
 class HastyShell(Shell):
     """Acknowledges each save at once, though it is durable only when none are held."""
 
-    late: tuple[tuple[str, bytes | bytearray | None], ...] = ()
+    late: tuple[tuple[str, Any], ...] = ()
 
     def drain(self) -> None:
         if self.holds_saves:
