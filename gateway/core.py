@@ -225,6 +225,7 @@ class Gateway:
         self._records.acknowledge(number)
         self._keys.saved()
         self._engine.saved(now_ms)
+        self._home.ledger.saved()
         self._settle(now_ms)
         self._endpoint.saved(now_ms)
 

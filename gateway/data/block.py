@@ -54,8 +54,9 @@ class OpenBlock:
         self._end = _ROWS_AT
         self._longest_rows = 0
         self._last: list[list[int]] = []  # of each group, the last known value of each column
-        self._was_known: list[list[bool]] = []
-        self._has_row: list[bool] = []
+        self._known: list[
+            int
+        ] = []  # of each group, a bit for each column; -1 before its first row
         self.start_ms = 0
         self.end_ms = 0
         self.is_changed = False
@@ -78,8 +79,7 @@ class OpenBlock:
         self._end = _ROWS_AT
         self._longest_rows = _ROW_BYTES * len(columns) + _VALUE_BYTES * sum(columns)
         self._last = [[0] * count for count in columns]
-        self._was_known = [[False] * count for count in columns]
-        self._has_row = [False] * len(columns)
+        self._known = [-1] * len(columns)
         self.is_changed = False
 
     def append(self, group: int, row: "list[int | None]", at_ms: int) -> None:
@@ -87,26 +87,24 @@ class OpenBlock:
         if self._end == _ROWS_AT:
             self.start_ms = self.end_ms = at_ms
         last = self._last[group]
-        was_known = self._was_known[group]
+        was_known = self._known[group]
+        known = 0
         deltas: list[int | None] = []
-        changed = 0
+        changed = 0 if was_known >= 0 else len(row)
         for column in range(len(row)):
             value = row[column]
             if value is None:
                 deltas.append(None)
-                if was_known[column]:
-                    was_known[column] = False
+                if was_known >> column & 1 and was_known >= 0:
                     changed = column + 1
             else:
+                known |= 1 << column
                 delta = value - last[column]
+                last[column] = value
                 deltas.append(delta)
-                if delta or not was_known[column]:
-                    last[column] = value
-                    was_known[column] = True
+                if was_known >= 0 and (delta or not was_known >> column & 1):
                     changed = column + 1
-        if not self._has_row[group]:
-            self._has_row[group] = True
-            changed = len(row)
+        self._known[group] = known
         encoded = cbor.encode([group, at_ms - self.end_ms] + deltas[:changed])
         self._buffer[self._end : self._end + len(encoded)] = encoded
         self._end += len(encoded)

@@ -28,42 +28,54 @@ _MAX_TRANSFERS = const(8)
 
 
 class Consents:
-    """Every grant and transfer; a grant is the map that `carport.cddl` calls so."""
+    """Every grant and transfer; a grant is the map that `carport.cddl` calls so.
+
+    They are decoded when they are asked for: the heap keeps only when each ends.
+    """
 
     def __init__(self, records: "Records") -> None:
         self._records = records
-        self.grants: dict[str, dict[str, Any]] = {}
-        self.transfers: dict[str, dict[str, Any]] = {}
-        stored = records.get(_RECORD)
-        if stored is not None:
-            decoded = cbor.decode(stored)
-            self.grants = decoded["grants"]
-            self.transfers = decoded["transfers"]
+        grants, transfers = self.all()
+        self._ends: dict[str, int] = {group: grants[group]["until"] for group in grants}
+        self._transfer_ends: dict[str, int] = {
+            region: transfers[region]["until"] for region in transfers
+        }
+
+    def all(self) -> "tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]":
+        """Return the grants by group, and the transfers by region."""
+        stored = self._records.get(_RECORD)
+        if stored is None:
+            return {}, {}
+        decoded = cbor.decode(stored)
+        return decoded["grants"], decoded["transfers"]
 
     def in_force(self, group: str, now_s: int) -> bool:
         """Tell whether a group may be recorded at this time."""
-        grant = self.grants.get(group)
-        return grant is not None and now_s < grant["until"]
+        return now_s < self._ends.get(group, 0)
 
     def ends_s(self, now_s: int) -> "int | None":
         """Return when the next of the grants in force ends, None if none is."""
-        ends = [grant["until"] for grant in self.grants.values() if now_s < grant["until"]]
+        ends = [until for until in self._ends.values() if now_s < until]
         return min(ends) if ends else None
 
     def allows_transfer(self, region: str, now_s: int) -> bool:
         """Tell whether keys of a region may have blocks of another at this time."""
-        transfer = self.transfers.get(region)
-        return transfer is not None and now_s < transfer["until"]
+        return now_s < self._transfer_ends.get(region, 0)
 
     def grant(self, group: str, grant: "dict[str, Any]") -> int:
         """Grant a group, or anew; return the change's number."""
-        self.grants[group] = grant
-        return self._store()
+        grants, transfers = self.all()
+        grants[group] = grant
+        self._ends[group] = grant["until"]
+        return self._store(grants, transfers)
 
-    def withdraw(self, group: str) -> int:
-        """Withdraw a grant; return the change's number."""
-        self.grants.pop(group, None)
-        return self._store()
+    def withdraw(self, group: str) -> "int | None":
+        """Withdraw a grant; return the change's number, None if there was none."""
+        grants, transfers = self.all()
+        if grants.pop(group, None) is None:
+            return None
+        self._ends.pop(group)
+        return self._store(grants, transfers)
 
     def allow_transfer(self, region: str, transfer: "dict[str, Any]") -> int:
         """Allow transfers to a region; return the change's number.
@@ -71,18 +83,22 @@ class Consents:
         Raises:
             DecodeError: there are too many.
         """
-        if region not in self.transfers and len(self.transfers) >= _MAX_TRANSFERS:
+        grants, transfers = self.all()
+        if region not in transfers and len(transfers) >= _MAX_TRANSFERS:
             raise DecodeError("transfers to 8 regions at most")
-        self.transfers[region] = transfer
-        return self._store()
+        transfers[region] = transfer
+        self._transfer_ends[region] = transfer["until"]
+        return self._store(grants, transfers)
 
     def end_transfer(self, region: str) -> int:
         """End the transfers to a region; return the change's number."""
-        self.transfers.pop(region, None)
-        return self._store()
+        grants, transfers = self.all()
+        transfers.pop(region, None)
+        self._transfer_ends.pop(region, None)
+        return self._store(grants, transfers)
 
-    def _store(self) -> int:
-        stored = {"grants": self.grants, "transfers": self.transfers}
+    def _store(self, grants: "dict[str, Any]", transfers: "dict[str, Any]") -> int:
+        stored = {"grants": grants, "transfers": transfers}
         return self._records.put(_RECORD, cbor.encode(stored))
 
 

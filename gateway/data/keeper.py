@@ -9,8 +9,6 @@ from gateway.data.archive import Archive
 from gateway.data.block import KID
 from gateway.data.chain import ID_BYTES, Chain
 from gateway.data.consent import Consents
-from gateway.data.exports import Exports
-from gateway.data.holders import Holders
 from gateway.data.recorder import Group, Recorder
 from gateway.data.schema import Columns
 
@@ -18,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gateway.data.exports import Exports
+    from gateway.data.holders import Holders
     from gateway.data.ledger import Ledger
     from gateway.oscore.ccm import BlockCipherFactory
     from gateway.vault.records import Records
@@ -55,11 +55,11 @@ class Keeper:
         self.ledger = ledger
         self.consents = Consents(records)
         self.chain = Chain(records, random)
-        self.holders = Holders(records)
-        self.exports = Exports(ledger)
+        self._exports: Exports | None = None  # once somebody reads
         self.archive = Archive(records, read_block)
         self.started_ms = started_ms
         self._state = state
+        self._records = records
         self._ends_ms: int | None = None
         self._expiry_ms = now_ms + _LATER_MS
         self.recorder = Recorder(
@@ -105,8 +105,9 @@ class Keeper:
         groups = []
         region = self.settings.region
         if self.chain.exists and region is not None:
+            grants = self.consents.all()[0]
             for name in self._in_force(now_s):
-                grant = self.consents.grants[name]
+                grant = grants[name]
                 columns = self.columns(name, grant.get("precision", {}))
                 groups.append(
                     Group(name, grant["interval_s"], columns, grant["keep_days"], now_ms)
@@ -129,7 +130,8 @@ class Keeper:
         if self._ends_ms is not None and now_ms >= self._ends_ms:
             self.tell_time(now_ms)
         self.recorder.handle_timer(now_ms, may_store)
-        self.exports.handle_timer(now_ms)
+        if self._exports is not None:
+            self._exports.handle_timer(now_ms)
         if self.archive.is_erasing:
             if may_store and not self.archive.is_waiting:
                 self.archive.delete_some()
@@ -145,7 +147,8 @@ class Keeper:
             if may_store and not self.archive.is_waiting:
                 return 0
             first += _EXPIRY_MS
-        for due_ms in (self.recorder.next_timeout(), self._ends_ms, self.exports.next_timeout()):
+        exports_ms = None if self._exports is None else self._exports.next_timeout()
+        for due_ms in (self.recorder.next_timeout(), self._ends_ms, exports_ms):
             if due_ms is not None and due_ms < first:
                 first = due_ms
         return first
@@ -154,6 +157,20 @@ class Keeper:
         """Return what was recorded since boot."""
         recorder = self.recorder
         return {"rows": recorder.rows, "bytes": recorder.bytes, "writes": self.archive.writes}
+
+    def holders(self) -> "Holders":
+        """Return who holds keys; it is loaded for the occasion."""
+        from gateway.data.holders import Holders
+
+        return Holders(self._records)
+
+    def note_read(self, by: str, number: int, now_ms: int) -> int:
+        """Take note that somebody reads a block; return the change that must be durable."""
+        return self._readers().note(by, number, now_ms)
+
+    def note_refusal(self, by: str, reason: str, number: int, now_ms: int) -> int:
+        """Take note that somebody was refused records; return the change's number."""
+        return self._readers().deny(by, reason, number, now_ms)
 
     def create_chain(self, host_random: bytes, now_ms: int) -> None:
         """Make the chain that blocks are sealed with, if there is none, and begin to record."""
@@ -171,7 +188,7 @@ class Keeper:
         if self.chain.exists:
             chain = self.chain.id
             self.chain.destroy()
-            self.holders.erase(chain, None)
+            self.holders().erase(chain, None)
         self.archive.erase_below(self.archive.next)
         self.restart(now_ms)
 
@@ -191,8 +208,15 @@ class Keeper:
             step = self.chain.step
             if header is not None and header[KID][:ID_BYTES] == self.chain.id:
                 step = int.from_bytes(header[KID][ID_BYTES:], "big")
-            self.holders.erase(self.chain.id, step)
+            self.holders().erase(self.chain.id, step)
         self.archive.erase_below(number)
+
+    def _readers(self) -> "Exports":
+        if self._exports is None:
+            from gateway.data.exports import Exports
+
+            self._exports = Exports(self.ledger)
+        return self._exports
 
     def _in_force(self, now_s: int) -> "list[str]":
         return [name for name in sorted(self.groups) if self.consents.in_force(name, now_s)]

@@ -64,7 +64,8 @@ class Ledger:
         self._boot = random(_BOOT_BYTES)
         self._later: list[tuple[str, str, Any, int]] = []
         self._segments: list[int] = []
-        self._segment = bytearray()
+        self._segment: bytearray | None = None  # the last one, while it is not durable
+        self._change = 0
         self.next = 1
         self._mac = bytes(MAC_BYTES)
         stored = records.get(_RECORD)
@@ -102,12 +103,15 @@ class Ledger:
         digest = sha256(sealed).digest()
         mac = hmac_sha256(mac_key, self._mac + counted + digest)[:MAC_BYTES]
         row = cbor.encode([number, sealed, mac])
-        if not self._segments or len(self._segment) + len(row) > _SEGMENT_BYTES:
-            self._begin_segment(number)
-        self._segment.extend(row)
+        segment = self._last_segment()
+        if not segment or len(segment) + len(row) > _SEGMENT_BYTES:
+            segment = self._begin_segment(number)
+        segment.extend(row)
+        self._segment = segment
         self.next += 1
         self._mac = mac
-        return self._records.put_block(_name(self._segments[-1]), self._segment)
+        self._change = self._records.put_block(_name(self._segments[-1]), segment)
+        return self._change
 
     def add_later(self, kind: str, by: str, detail: "Any", now_ms: int) -> None:
         """Add an entry when `write_later` is called: not now, for the car comes first."""
@@ -120,6 +124,11 @@ class Ledger:
         for kind, by, detail, now_ms in later:
             self.add(kind, by, detail, now_ms)
 
+    def saved(self) -> None:
+        """Take note that something has become durable: what storage has needs no memory."""
+        if self._segment is not None and self._records.acknowledged >= self._change:
+            self._segment = None
+
     def read(self, number: int) -> "tuple[bytes, list[Any]]":
         """Return the MAC before an entry, and the entries from there to its segment's end."""
         begin = 0
@@ -129,8 +138,8 @@ class Ledger:
         if not begin or number >= self.next:
             return self._mac, []
         is_last = begin == self._segments[-1]
-        segment = bytes(self._segment) if is_last else self._stored(begin)
-        if segment is None:  # damaged: the gap in the numbers shows it
+        segment = bytes(self._last_segment()) if is_last else self._stored(begin)
+        if not segment:  # damaged: the gap in the numbers shows it
             return bytes(MAC_BYTES), []
         before, entries = _decode(segment)
         while entries and entries[0][0] < number:
@@ -143,12 +152,22 @@ class Ledger:
         keys = [mac_key, self._random(_DETAIL_KEY_BYTES), self.next]
         return self._records.put_root(LEDGER_KEY, keys)
 
-    def _begin_segment(self, number: int) -> None:
+    def _last_segment(self) -> bytearray:
+        """Return the segment that is added to, empty if there is none."""
+        if self._segment is None:
+            return (
+                bytearray(self._stored(self._segments[-1]) or b"")
+                if self._segments
+                else bytearray()
+            )
+        return self._segment
+
+    def _begin_segment(self, number: int) -> bytearray:
         self._segments = self._segments + [number]
         if len(self._segments) > SEGMENTS:
             self._records.delete(_name(self._segments.pop(0)))
-        self._segment = bytearray(cbor.encode(self._mac))
         self._records.put(_RECORD, cbor.encode(self._segments))
+        return bytearray(cbor.encode(self._mac))
 
     def _resume(self) -> None:
         """Go on behind the last entry that storage has."""
@@ -160,7 +179,6 @@ class Ledger:
             if self._segments:
                 self._resume()
             return
-        self._segment = bytearray(segment)
         self._mac, entries = _decode(segment)
         self.next = number + len(entries)
         if entries:

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from gateway.vehicle.state import Value, VehicleState
+    from gateway.vehicle.state import VehicleState
 
 DATATYPES = (
     "boolean",
@@ -54,7 +54,6 @@ class Columns:
         self._leaves = bytes([leaves[i] for i in range(0, len(leaves), 2)])
         self._datatypes = bytes([leaves[i] for i in range(1, len(leaves), 2)])
         self._steps: list[int] = []  # 0 for a column with values
-        self._values: dict[int, list[Value]] = {}
         self._paths_left = len(precision)
         for column in range(len(self._leaves)):
             self._steps.append(self._step(column, precision))
@@ -82,8 +81,10 @@ class Columns:
                     stored = (scaled + (step >> 1)) // step
             else:
                 value = state.value(leaf, now_ms)
-                if value is not None:
-                    stored = self._values[column].index(value)
+                if value is True or value is False:
+                    stored = 1 if value else 0
+                elif value is not None:
+                    stored = state.values(leaf).index(value)  # type: ignore[union-attr]
             row[column] = stored
             if stored is not None:
                 is_known = True
@@ -105,7 +106,7 @@ class Columns:
             if step:
                 described["scale"] = _reduced(step, self._state.denominator(leaf))
             else:
-                described["values"] = self._values[column]
+                described["values"] = self._state.values(leaf)
             cbor.append_item(buffer, described)
 
     def _step(self, column: int, precision: "dict[str, list[int]]") -> int:
@@ -114,11 +115,9 @@ class Columns:
         asked = precision.get(self._state.paths[leaf])
         if asked is not None:
             self._paths_left -= 1
-        values = self._state.values(leaf)
-        if values is not None:
+        if self._state.values(leaf) is not None:
             if asked is not None:
                 raise DecodeError(f"{self._state.paths[leaf]} has no precision: it is no number")
-            self._values[column] = values
             return 0
         own = self._state.resolution(leaf)
         if asked is None:

@@ -57,18 +57,19 @@ class ConsentResource:
         return self._grant(group, request)
 
     def _show_all(self) -> "Answer":
-        consents = self._keeper.consents
+        grants, transfers = self._keeper.consents.all()
         shown = {
             "groups": sorted(self._keeper.groups),
-            "grants": consents.grants,
-            "transfers": consents.transfers,
+            "grants": grants,
+            "transfers": transfers,
         }
         return CONTENT, CBOR_FORMAT, in_pieces(cbor.encode(shown))
 
     def _show(self, group: str) -> "Answer":
         shown: dict[str, Any] = {"paths": self._keeper.columns(group, {}).paths()}
-        if group in self._keeper.consents.grants:
-            shown["grant"] = self._keeper.consents.grants[group]
+        grants = self._keeper.consents.all()[0]
+        if group in grants:
+            shown["grant"] = grants[group]
         return CONTENT, CBOR_FORMAT, in_pieces(cbor.encode(shown))
 
     def _grant(self, group: str, request: "Request") -> "Answer":
@@ -94,9 +95,8 @@ class ConsentResource:
         keeper = self._keeper
         if not request.is_fresh:
             return CHALLENGE
-        if group in keeper.consents.grants:
+        if keeper.consents.withdraw(group) is not None:
             by = request.known_key.principal.name
-            keeper.consents.withdraw(group)
             keeper.restart(request.now_ms)
             request.after = keeper.ledger.add("withdrawn", by, {"group": group}, request.now_ms)
         return DELETED, [], b""

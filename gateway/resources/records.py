@@ -57,6 +57,8 @@ class RecordsResource:
     def __init__(self, keeper: "Keeper", wipe: "Callable[[], int]") -> None:
         self._keeper = keeper
         self._wipe = wipe
+        self._given_to = b""
+        self._given: list[Any] = []
 
     def version(self, request: "Request") -> int:
         """Return a number that changes with the newest rows."""
@@ -102,13 +104,14 @@ class RecordsResource:
     def _describe(self) -> "dict[str, Any]":
         keeper = self._keeper
         archive, chain, recorder = keeper.archive, keeper.chain, keeper.recorder
+        holders = keeper.holders()
         described = {
             "recording": [group.name for group in recorder.groups],
             "first": archive.first,
             "next": archive.next,
-            "holders": keeper.holders.names,
+            "holders": holders.names,
             "erasing": archive.is_erasing,
-            "erasures": keeper.holders.describe(),
+            "erasures": holders.describe(),
         }
         described.update(keeper.counters())
         if chain.exists:
@@ -169,9 +172,20 @@ class RecordsResource:
                 )
         if not request.is_proven:
             return CHALLENGE  # before it counts as read
-        change = keeper.exports.note(principal.name, number, request.now_ms)
+        change = keeper.note_read(principal.name, number, request.now_ms)
         request.after = max(request.after, change)
-        return CONTENT, COSE_FORMAT, in_pieces(block)
+        return CONTENT, COSE_FORMAT, self._only(request.known_key.kid, in_pieces(block))
+
+    def _only(self, kid: bytes, pieces: "Any") -> "Any":
+        """Return pieces, and let go of those that the same key was given before.
+
+        They are kept for it while it fetches them (gateway/blocks.py), and a block is large.
+        """
+        if self._given_to == kid:
+            self._given.clear()
+        self._given_to = kid
+        self._given = pieces if isinstance(pieces, list) else []
+        return pieces
 
     def _give_key(self, request: "Request") -> "Answer":
         fields = _fields(request.payload, ("random",))
@@ -184,7 +198,7 @@ class RecordsResource:
         by = request.known_key.principal.name
         keeper.create_chain(random, request.now_ms)
         chain = keeper.chain
-        keeper.holders.add(by)
+        keeper.holders().add(by)
         said = {"chain": chain.id, "step": chain.step}
         request.after = keeper.ledger.add("key", by, said, request.now_ms)
         mac_key, detail_key, detail_from = keeper.ledger.keys()
@@ -208,7 +222,7 @@ class RecordsResource:
             raise DecodeError("step is a number")
         keeper = self._keeper
         by = request.known_key.principal.name
-        if keeper.holders.confirm(by, chain, step) is not None:
+        if keeper.holders().confirm(by, chain, step) is not None:
             said = {"chain": chain, "step": step}
             request.after = keeper.ledger.add("erased", by, said, request.now_ms)
         return CHANGED, CBOR_FORMAT, cbor.encode(self._describe())
@@ -241,7 +255,7 @@ class RecordsResource:
     def _refuse(self, request: "Request", number: int, reason: str) -> "Answer":
         by = request.known_key.principal.name
         request.after = max(
-            request.after, self._keeper.exports.deny(by, reason, number, request.now_ms)
+            request.after, self._keeper.note_refusal(by, reason, number, request.now_ms)
         )
         return diagnostic(FORBIDDEN, reason)
 

@@ -136,17 +136,18 @@ class VehicleState:
         return 1 if meaning[_OFFSET] % step else step
 
     def values(self, leaf: int) -> "list[Value] | None":
-        """Return every value that a leaf can have; None if it is a number."""
+        """Return every value that a leaf can have, False before True; None if it is a number."""
         meaning = self._meanings[self._leaves[leaf][3]]
-        if len(meaning) == _BOOLEAN:
-            return [False, True]
         if len(meaning) > _NAMES:
             return None
-        values: list[Value] = [] if meaning[2] is None else [meaning[2]]
-        for raw in sorted(meaning[1]):
-            if meaning[1][raw] not in values:
-                values.append(meaning[1][raw])
-        return values
+        values: list[Value] = []
+        if len(meaning) == _NAMES:
+            for value in [meaning[2]] + [meaning[1][raw] for raw in sorted(meaning[1])]:
+                if value is True or value is False:
+                    return [False, True]
+                if value is not None and value not in values:
+                    values.append(value)
+        return values or [False, True]
 
     def received_ms(self, leaf: int) -> "int | None":
         """Return when a leaf was last received, however long ago; None if never."""
