@@ -82,7 +82,7 @@ class Gateway:
         name: str,
         platform: "Callable[[], dict[str, Any]]",
         is_bench: bool = False,
-        read_block: "Callable[[str], bytes | None]" = _no_block,
+        read_block: "Callable[[str], bytes | bytearray | None]" = _no_block,
         is_safe_mode: bool = False,
         crash: "dict[str, Any] | None" = None,
     ) -> None:

@@ -43,7 +43,9 @@ class Archive:
         writes: how often a block was stored since boot; whoever stores one counts it.
     """
 
-    def __init__(self, records: "Records", read_block: "Callable[[str], bytes | None]") -> None:
+    def __init__(
+        self, records: "Records", read_block: "Callable[[str], bytes | bytearray | None]"
+    ) -> None:
         self._records = records
         self._read_block = read_block
         self.first = 1

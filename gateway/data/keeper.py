@@ -39,7 +39,7 @@ class Keeper:
         profile: str,
         state: "VehicleState",
         records: "Records",
-        read_block: "Callable[[str], bytes | None]",
+        read_block: "Callable[[str], bytes | bytearray | None]",
         aes: "BlockCipherFactory",
         random: "Callable[[int], bytes]",
         clock: "WallClock",

@@ -49,7 +49,7 @@ class Ledger:
     def __init__(
         self,
         records: "Records",
-        read_block: "Callable[[str], bytes | None]",
+        read_block: "Callable[[str], bytes | bytearray | None]",
         aes: "BlockCipherFactory",
         random: "Callable[[int], bytes]",
         unix_s: "Callable[[int], int | None]",
