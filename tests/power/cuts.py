@@ -101,6 +101,7 @@ class Trial:
             for cut in image.cuts(done, operation, Random(done)) if wanted(operation) else ():
                 count += 1
                 if count % every == 0:
+                    self.tally.cuts[cut.how] += 1
                     machine.call("insert", SESSION, cut.address, cut.content)
                     _, recovery = self._recover(cut)
                     if cut.done % GO_ON_EVERY == 0:
@@ -108,13 +109,13 @@ class Trial:
                 if count % (every * nested_every) == 0:
                     self._cut_recovery(cut, image)
             machine.call("patch", SESSION, *image.apply(operation))
+        self.tally.cuts["after all"] += 1
         machine.call("insert", SESSION)
         self._recover(Cut(len(self._history.operations), "after all"))
         return self.tally
 
     def _recover(self, cut: Cut) -> tuple[VmBoard, Recovery]:
         """Power on with the chip that is in, and see that nothing is lost."""
-        self.tally.cuts[cut.how] += 1
         board = self._power_on(self._history.nonces(cut.done))
         recovery = Recovery(board, self._history, cut.done)
         recovery.check()

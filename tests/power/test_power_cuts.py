@@ -14,7 +14,7 @@ from tests.power.session import Session
 from tests.vm import VM
 
 # One cut of so many is tried, and one recovery of so many is cut as well; `make power` tries all.
-EVERY = int(os.environ.get("CARPORT_POWER_EVERY", "12"))
+EVERY = int(os.environ.get("CARPORT_POWER_EVERY", "16"))
 NESTED_EVERY = 40
 ROOT_DEFECT = "write_the_root_in_place"
 
