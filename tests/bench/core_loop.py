@@ -84,11 +84,13 @@ class Rig:
         gateway.logs()
         return datagrams
 
-    def advance(self) -> None:
-        """Let time pass, and the car send its frames."""
+    def advance(self) -> "list[tuple[bytes, Any]]":
+        """Let time pass, and the car send its frames; return the datagrams that come of it."""
         self.now_ms += _STEP_MS
         for name in self._frames:
             self.gateway.receive_frame(0, self.next_frame(name), self.now_ms)
+        self.gateway.handle_timer(self.now_ms)
+        return self.settle()
 
     def next_frame(self, name: str) -> "list[Any]":
         """Return the car's next frame of a message, as a controller gives it."""
@@ -199,8 +201,8 @@ class Lock(Operation):
         rig = self._rig
         assert len(self._frames) == 1
         rig.gateway.frame_sent(self._frames[0], rig.now_ms)
-        rig.advance()
-        assert rig.host.open(rig.settle()[0][0])[0] == CHANGED
+        answers = rig.advance()
+        assert rig.host.open(answers[0][0])[0] == CHANGED
 
 
 class Frame(Operation):

@@ -70,6 +70,7 @@ def main(inputs: str, hours: str) -> None:
     with open(inputs, "rb") as file:
         profile, frames = cbor.decode(file.read())
     rig = Rig(profile, frames, AES, os.urandom)
+    rig.observe()  # with an Echo value, so that its host is answered at once
     operations = Status(rig), Refused(rig), Lock(rig)
     gc.threshold(-1)  # type: ignore[attr-defined]
     for number in range(1, int(hours) + 1):
