@@ -82,7 +82,7 @@ class Gateway:
         name: str,
         platform: "Callable[[], dict[str, Any]]",
         is_bench: bool = False,
-        read_block: "Callable[[str], bytes | bytearray | None]" = _no_block,
+        read_block: "Callable[[str], Any]" = _no_block,
         is_safe_mode: bool = False,
         crash: "dict[str, Any] | None" = None,
     ) -> None:
@@ -242,7 +242,7 @@ class Gateway:
         self._endpoint.handle_timer(now_ms)
         if self._router is not None:
             self._router.handle_timer(now_ms)
-        self._home.handle_timer(now_ms, not self._engine.is_active)
+        self._home.handle_timer(now_ms, self._may_record())
         daily_ms = self._clock.next_timeout()
         if daily_ms is not None and now_ms >= daily_ms:
             self._clock.store(now_ms)
@@ -268,7 +268,7 @@ class Gateway:
             router = self._router.next_timeout()
             if first is None or (router is not None and router < first):
                 first = router
-        home = self._home.next_timeout(not self._engine.is_active)
+        home = self._home.next_timeout(self._may_record())
         if first is None or (home is not None and home < first):
             first = home
         daily = self._clock.next_timeout()
@@ -311,6 +311,10 @@ class Gateway:
         if logs:
             self._logs = []
         return logs
+
+    def _may_record(self) -> bool:
+        """Tell whether a block may be stored: not during a command, nor while storage fails."""
+        return not (self._engine.is_active or self._engine.storage_trouble)
 
     def _settle(self, now_ms: int) -> None:
         """Answer those who wait for the commands that have just ended."""
