@@ -5,7 +5,9 @@ import os
 import sys
 import tempfile
 import time
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 
+from carport.errors import CarportError
 from tests.attack.attack import Attack
 from tests.attack.control import run_control, run_without
 from tests.attack.suite import ATTACKS, run
@@ -35,17 +37,29 @@ def main() -> int:
 def _run(attacks: list[Attack], is_quick: bool, as_json: bool) -> int:
     table = Table(as_json)
     begin_s = time.monotonic()
-    for attack in attacks:
-        table.begin(attack)
-        attack_s = time.monotonic()
-        if attack.alone:
-            outcome = run_without(attack, attack.alone, is_quick)
-        else:
-            outcome = run(attack, is_quick)
-        control = None if attack.limit else run_control(attack)
-        table.add(Row(attack, outcome, control, time.monotonic() - attack_s))
+    with ThreadPoolExecutor(1) as beside:
+        for attack in attacks:
+            table.begin(attack)
+            try:
+                table.add(_try(attack, is_quick, beside))
+            except (AssertionError, CarportError, LookupError) as error:
+                table.fail(attack, error)
     table.close(time.monotonic() - begin_s)
     return 0 if table.is_good else 1
+
+
+def _try(attack: Attack, is_quick: bool, beside: Executor) -> Row:
+    """Run an attack and, beside it unless it is timed, its control."""
+    begin_s = time.monotonic()
+    control = None if attack.limit else beside.submit(run_control, attack)
+    if control is not None and attack.is_timed:
+        wait([control])
+    if attack.alone:
+        outcome = run_without(attack, attack.alone, is_quick)
+    else:
+        outcome = run(attack, is_quick)
+    result = None if control is None else control.result()
+    return Row(attack, outcome, result, time.monotonic() - begin_s)
 
 
 if __name__ == "__main__":

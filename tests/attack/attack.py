@@ -18,6 +18,7 @@ class Outcome:
     succeeded: int = 0
     stopped_by: Counter[str] = field(default_factory=Counter)
     figures: dict[str, Any] = field(default_factory=dict)
+    errors: int = 0  # that the board has met meanwhile, and survived or not
 
     def note(self, has_succeeded: bool, stopped_by: str, tries: int = 1) -> None:
         """Count tries that ended alike."""
@@ -36,7 +37,8 @@ class Attack(NamedTuple):
     without: what the control takes out.
     alone: what is taken out for both, so that nothing stands before the defence to be shown.
     limit: why it succeeds, where nothing else is promised; else "".
-    arguments: for the emulator.
+    network: that the gateway serves, if it is not all of loopback.
+    is_timed: nothing else is to run meanwhile.
     """
 
     name: str
@@ -46,4 +48,5 @@ class Attack(NamedTuple):
     without: tuple[Defence, ...]
     alone: tuple[Defence, ...] = ()
     limit: str = ""
-    arguments: tuple[str, ...] = ()
+    network: str = ""
+    is_timed: bool = False

@@ -16,8 +16,8 @@ _CHUNK_BYTES = 4096
 class Cable(Lan):
     """The serial line, and an address on the network; stands in for tests.models.shell.Shell."""
 
-    def __init__(self, gateway: Address, serial: str) -> None:
-        super().__init__(gateway)
+    def __init__(self, gateway: Address, source: str, serial: str) -> None:
+        super().__init__(gateway, source)
         self._serial = os.open(serial, os.O_RDWR | os.O_NOCTTY)
         tty.setraw(self._serial)
         self._decoder = Decoder()

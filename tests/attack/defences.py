@@ -74,7 +74,7 @@ NEWER_THAN_THE_LAST = Defence(
 )
 ROLES = Defence("roles", {"if not principal.may(segments[0]": "if False and (segments[0]"})
 REVOKED_AT_ONCE = Defence(
-    "revoking at once", {"            self._by_kid.pop(kid)\n": "            pass\n"}
+    "revoking at once", {"self.ring.by_kid if kid not in kids}": "self.ring.by_kid}"}
 )
 LIMITS_OF_GUESTS = Defence(
     "limits of guests",
@@ -84,12 +84,12 @@ PAIRING_BY_CABLE = Defence(
     "pairing by cable only", {"if request.code != POST or not request.on_cable:": "if False:"}
 )
 PAIRING_CLOSED = Defence(
-    "pairing is closed", {"if not self._is_open(request.now_ms):": "if False:"}
+    "pairing is closed", {"if not self._keys.pairing.is_open(request.now_ms):": "if False:"}
 )
 ONE_PROVISIONAL_ID = Defence(
     "one id for all that is provisional",
     {
-        "self.pairing.kid or self._take_kid()": "self._take_kid()",
+        "self.pairing.kid or self.ring.take_kid()": "self.ring.take_kid()",
         "1 if number < 0x100 else 2 if number < 0x10000 else 4": "2",
     },
 )
@@ -111,6 +111,16 @@ BUDGET_OF_STRANGERS = Defence(
             "return True"
         ),
     },
+)
+DROPPED_SOON = Defence("dropping soon", {"for _ in range(_MAX_DROPPED):": "for _ in range(1):"})
+ASKING_OFTEN = Defence(
+    "asking again soon",
+    {
+        "tuning = Tuning(_REPEATS_OF_ONE if is_once else _REPEATS)": (
+            "tuning = aiocoap.TransportTuning()"
+        )
+    },
+    ("carport",),
 )
 BUDGET_OF_A_KEY = Defence(
     "a budget for each key", {"if not budget.take(now_ms, _KEY": "if False and (now_ms, _KEY"}
@@ -162,4 +172,8 @@ MALFORMED_IS_EXPECTED = Defence(
             "            is_confirmable"
         )
     },
+)
+OWN_SUBNET_ONLY = Defence(
+    "the board's own subnet only",
+    {"if self._has(source) and self._receive_datagram(": "if self._receive_datagram("},
 )

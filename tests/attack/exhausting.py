@@ -67,7 +67,7 @@ def highest_number(stage: CoreStage, is_quick: bool) -> Outcome:
         piv = (NUMBERS - 1 - i).to_bytes(5)
         value = option.encode(piv, None, kid)
         forged = Message(CON, POST, i, b"f", [(OSCORE, value)], bytes(40))
-        stage.shell.receive_datagram(message.encode(forged), stage.owner.peer)
+        stage.shell.receive_datagram(message.encode(forged), "mallory")
         outcome.tried += 1
     stage.shell.datagrams.clear()
     stage.owner.send(stage.owner.protect(GET, ["lock"]))

@@ -29,7 +29,7 @@ class Lan:
     datagrams: the answers, each with the peer whose request came before it.
     """
 
-    def __init__(self, gateway: Address, source: str = "127.0.0.1") -> None:
+    def __init__(self, gateway: Address, source: str) -> None:
         self.datagrams: list[tuple[bytes, Hashable]] = []
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((source, 0))

@@ -14,6 +14,7 @@ from tests.attack.stage import Stage
 
 _TOLD_S = 2.0
 _NOTICE_S = 0.3
+_LAST = 5  # notifications; more RSTs than 16 would be too many for a stranger
 
 
 def hijacked(stage: Stage, is_quick: bool) -> Outcome:
@@ -40,33 +41,31 @@ def hijacked(stage: Stage, is_quick: bool) -> Outcome:
 def cut_off(stage: Stage, is_quick: bool) -> Outcome:
     """End an observation by RST and ACK, as if the owner had sent them, and from elsewhere."""
     outcome = Outcome()
-    with recorded_program(stage) as (path, program):
-        seen: list[bool] = []
-        watching = program.begin(lambda: program.watch_locks(seen))
+    with (
+        recorded_program(stage) as (path, program),
+        program.watching_locks() as seen,
+        stage.lan(STRANGER) as stranger,
+    ):
         _wait_for(lambda: True in seen)
-        for is_owners_address in (False, True):
+        for send in (stranger.socket.send, path.to_gateway):
             _unlock_and_lock(stage, seen)
-            with stage.lan() as stranger:
-                send = path.to_gateway if is_owners_address else stranger.socket.send
-                forged = [
-                    message.encode(Message(kind, EMPTY, message_id))
-                    for message_id in _notified(path)
-                    for kind in (RST, ACK)
-                ]
-                for data in forged:
-                    send(data)
+            time.sleep(_NOTICE_S)  # until all is told, or it would not be the last that is reset
+            forged = [
+                message.encode(Message(kind, EMPTY, message_id))
+                for message_id in _notified(path)[-_LAST:]
+                for kind in (RST, ACK)
+            ]
+            for data in forged:
+                send(data)
             is_over = not _unlock_and_lock(stage, seen)
             outcome.note(is_over, "the next notification is to be acknowledged", len(forged))
-        watching.cancel()
     return outcome
 
 
 def told_old_news(stage: Stage, is_quick: bool) -> Outcome:
     """Tell the owner's program once more that the car was locked, when it is not any more."""
     outcome = Outcome()
-    with recorded_program(stage) as (path, program):
-        seen: list[bool] = []
-        watching = program.begin(lambda: program.watch_locks(seen))
+    with recorded_program(stage) as (path, program), program.watching_locks() as seen:
         _wait_for(lambda: True in seen)
         assert stage.command("unlock") == "confirmed"
         _wait_for(lambda: seen[-1] is False)
@@ -76,7 +75,6 @@ def told_old_news(stage: Stage, is_quick: bool) -> Outcome:
                 path.to_host(change(old))
                 time.sleep(_NOTICE_S)
                 outcome.note(True in seen[since:], "not shown: older than what was")
-        watching.cancel()
     stage.lock()
     return outcome
 

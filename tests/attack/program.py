@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -73,8 +74,20 @@ class Program:
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop)
 
-    async def watch_locks(self, seen: list[bool]) -> None:
-        """Keep whether the driver's door is locked, as the gateway tells it again and again."""
+    @contextmanager
+    def watching_locks(self) -> Iterator[list[bool]]:
+        """Watch whether a door is locked, as the gateway tells it again and again."""
+        seen: list[bool] = []
+        task = self.do(lambda: self._begin_watching(seen))
+        try:
+            yield seen
+        finally:
+            self.do(lambda: _end(task))
+
+    async def _begin_watching(self, seen: list[bool]) -> "asyncio.Task[None]":
+        return asyncio.create_task(self._watch(seen))
+
+    async def _watch(self, seen: list[bool]) -> None:
         context = self.gateway.contexts.claim()
         assert context is not None
         session = await Session.open(context)
@@ -87,3 +100,9 @@ class Program:
 
     async def _open(self) -> Client:
         return Client(self.gateway, via="lan", timeout_s=self._timeout_s)
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

@@ -17,10 +17,9 @@ from tests.attack.program import Program
 from tests.attack.stage import Stage
 
 HELD_BACK_S = 6.0
-COMMANDS = 20
+COMMANDS = 12
 
 _GIVE_UP_S = 1.0
-_ECHO = range(9, 13)  # bytes by which a request grows that is sent again with an Echo
 
 
 @contextmanager
@@ -71,17 +70,19 @@ def held_back(stage: Stage, is_quick: bool) -> Outcome:
         kept: list[bytes] = []
 
         def keep_back(each: Passed) -> list[bytes]:
-            """Let pass what comes before the request that is repeated with an Echo."""
-            if each.is_request and (kept or len(each.data) - len(path.requests()[-2]) in _ECHO):
+            """Let nothing pass that is as long as the unlock and an Echo."""
+            if each.is_request and len(each.data) in lengths:
                 kept.append(each.data)
-            return [] if each.is_request and kept else [each.data]
+                return []
+            return [each.data]
 
-        program.do(program.client.system)
+        lengths = {len(record_unlock(path, program)[-1]) + i for i in range(-1, 3)}
+        stage.lock()
         path.carry = keep_back
         assert program.begin(program.client.unlock).exception() is not None, "it has arrived"
         path.carry = let_through
         time.sleep(HELD_BACK_S - _GIVE_UP_S)
-        for data in dict.fromkeys(kept):
+        for data in dict.fromkeys(kept[:1] if is_quick else kept):
             since = stage.mark()
             by = told(send_again(stage, path, data, "same"))
             outcome.note(stage.unlocks(since) > 0, f"{by} (a challenge)")
@@ -148,7 +149,8 @@ def record_unlock(path: Path, program: Program) -> list[bytes]:
     program.do(program.client.system)
     since = len(path.passed)
     program.do(program.client.unlock)
-    return [data for data in path.requests(since) if message.decode(data).code == POST]
+    longest = sorted(dict.fromkeys(path.requests(since)), key=len)
+    return longest[-2:]
 
 
 def send_again(stage: Stage, path: Path, data: bytes, way: str) -> bytes | None:

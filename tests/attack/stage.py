@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from contextlib import ExitStack
+from ipaddress import IPv4Interface
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,7 +25,9 @@ UNLOCK = "LockRequest=Unlock"
 
 _RESTART_S = 15.0
 _BUSY_TRIES = 10
+_SYSTEM_TRIES = 3
 _BUSY_S = 0.5
+_WRITTEN_S = 0.6
 
 
 class Stage:
@@ -35,8 +38,10 @@ class Stage:
         cable: leads to the same gateway.
     """
 
-    def __init__(self, *arguments: str) -> None:
-        self._arguments = arguments
+    def __init__(self, network: str = "") -> None:
+        """network: "127.0.0.1/24", for example; all of loopback if it is left out."""
+        self._arguments = ("--listen", network) if network else ()
+        self._source = str(IPv4Interface(network).ip + 1) if network else "127.0.0.1"
         self._parts = ExitStack()
 
     def __enter__(self) -> Self:
@@ -46,7 +51,7 @@ class Stage:
             self.emulator = enter(EmulatorProcess(*ports, *self._arguments))
             self.address = address_of(self.emulator.coap)
             self.listener = enter(Listener(self.emulator.can))
-            self.cable = enter(Cable(self.address, self.emulator.serial))
+            self.cable = enter(Cable(self.address, self._source, self.emulator.serial))
             self.owner = Host.pair(self.cable)  # type: ignore[arg-type]
             self.move(self.owner)
             self.lock()
@@ -63,15 +68,13 @@ class Stage:
             error.add_note(self.emulator.read_log()[-4000:])
         self._parts.close()
 
-    def lan(self, source: str = "127.0.0.1") -> Lan:
-        """Return a new address on the network."""
-        return self._parts.enter_context(Lan(self.address, source))
+    def lan(self, source: str | None = None) -> Lan:
+        """Return a new address, on the owner's machine unless it is told."""
+        return self._parts.enter_context(Lan(self.address, source or self._source))
 
-    def move(self, host: Host, source: str = "127.0.0.1") -> Lan:
-        """Give a host a new address on the network, and return it."""
-        lan = self.lan(source)
-        host.shell = lan  # type: ignore[assignment]
-        return lan
+    def move(self, host: Host) -> None:
+        """Give a host an address of its own on the network."""
+        host.shell = self.lan()  # type: ignore[assignment]
 
     def enrol(self, **fields: Any) -> Host:
         """Return the host of one more key, at an address of its own."""
@@ -118,10 +121,13 @@ class Stage:
 
     def system(self) -> dict[str, Any]:
         """Return what the gateway tells its owner of itself."""
-        response = self.owner.request(GET, ["system"])
-        assert response.code == CONTENT, response
-        described: dict[str, Any] = response.value
-        return described
+        for _ in range(_SYSTEM_TRIES):
+            self.owner.send(self.owner.protect(GET, ["system"]))
+            for response in self.owner.responses():
+                if response.code == CONTENT:
+                    described: dict[str, Any] = response.value
+                    return described
+        raise AssertionError("the owner is not served")
 
     def deliver(self, lan: Lan, data: bytes) -> bytes | None:
         """Bring the gateway a datagram; return what it has answered when it answers the owner."""
@@ -140,13 +146,22 @@ class Stage:
         """Return how many errors the firmware's loop has met."""
         return int(self.system()["platform"]["errors"])
 
+    def traces(self) -> int:
+        """Return how many errors the board has logged."""
+        return self.emulator.read_log().count("Traceback")
+
     def starts(self) -> int:
         """Return how often the board has started."""
         return self.emulator.read_log().count("ready after")
 
     def flash(self) -> bytes:
-        """Return the flash chip's content."""
-        return (Path(self.emulator.state) / "flash.img").read_bytes()
+        """Return the flash chip's content, once what was done before has been written."""
+        image = Path(self.emulator.state) / "flash.img"
+        content = b""
+        while (now := image.read_bytes()) != content:
+            content = now
+            time.sleep(_WRITTEN_S)
+        return content
 
     def reboot(self) -> None:
         """Cut the board's power, and return when it serves again."""

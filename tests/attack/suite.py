@@ -8,6 +8,7 @@ from tests.attack import (
     forging,
     garbage,
     observing,
+    outside,
     pairing,
     reflecting,
     replaying,
@@ -63,6 +64,7 @@ _FORGED = (
         "emulator",
         forging.flipped_bits,
         (no.TAG,),
+        (no.BUDGET_OF_STRANGERS,),
     ),
     Attack(
         "wrong key",
@@ -70,6 +72,7 @@ _FORGED = (
         "emulator",
         forging.wrong_key,
         (no.OWN_SECRETS,),
+        (no.BUDGET_OF_STRANGERS,),
     ),
     Attack(
         "reflection",
@@ -165,7 +168,6 @@ _WORN_OUT = (
         "emulator",
         crowding.half_read,
         (no.FAIR_SNAPSHOTS,),
-        (no.BUDGET_OF_A_KEY,),
     ),
     Attack(
         "all observers",
@@ -173,10 +175,17 @@ _WORN_OUT = (
         "emulator",
         crowding.all_observers,
         (no.FAIR_OBSERVERS,),
-        (no.BUDGET_OF_A_KEY,),
     ),
 )
 _FLOODS = (
+    Attack(
+        "from another network",
+        "an answer",
+        "emulator",
+        outside.from_another_network,
+        (no.OWN_SUBNET_ONLY,),
+        network="127.77.0.1/24",
+    ),
     Attack(
         "amplification",
         "more bytes out than in",
@@ -201,17 +210,19 @@ _FLOODS = (
     ),
     Attack(
         "flood by a stranger",
-        "a command that fails",
+        "a command that takes over 8 s",
         "emulator",
         flooding.by_a_stranger,
-        (no.BUDGET_OF_STRANGERS,),
+        (no.BUDGET_OF_STRANGERS, no.DROPPED_SOON, no.ASKING_OFTEN),
+        is_timed=True,
     ),
     Attack(
         "flood with the owner's kid",
-        "a command that fails",
+        "a command that takes over 8 s",
         "emulator",
         flooding.with_the_owners_kid,
-        (no.BUDGET_OF_STRANGERS,),
+        (no.BUDGET_OF_STRANGERS, no.DROPPED_SOON, no.ASKING_OFTEN),
+        is_timed=True,
     ),
 )
 _LIMITS = (
@@ -231,5 +242,7 @@ def run(attack: Attack, is_quick: bool) -> Outcome:
     """Try an attack on a gateway of its own, which may be left as it is then."""
     if attack.where == "core":
         return attack.run(CoreStage(), is_quick)
-    with Stage(*attack.arguments) as stage:
-        return attack.run(stage, is_quick)
+    with Stage(attack.network) as stage:
+        outcome = attack.run(stage, is_quick)
+        outcome.errors = stage.traces()
+        return outcome

@@ -37,6 +37,8 @@ class Row(NamedTuple):
         """Whether the attack failed and its control succeeded, or nothing is promised."""
         if self.control is None:
             return True
+        if self.outcome.errors:
+            return False
         return 0 == self.outcome.succeeded < self.outcome.tried and self.control.succeeded > 0
 
 
@@ -65,6 +67,16 @@ class Table:
         else:
             self._print(row)
 
+    def fail(self, attack: Attack, error: Exception) -> None:
+        """Say why an attack or its control could not be tried."""
+        self._count += 1
+        self.is_good = False
+        if self._as_json:
+            fields = {"attack": attack.name, "is_good": False, "error": str(error)}
+            print(json.dumps(fields), flush=True)
+        else:
+            print(f"{attack.name}: NOT TRIED\n{textwrap.indent(str(error), '    ')}", flush=True)
+
     def close(self, seconds: float) -> None:
         """Say how it ended."""
         verdict = "NOT GOOD"
@@ -87,6 +99,11 @@ class Table:
                 row.control_result,
             ]
         )
+        if row.attack.alone:
+            names = ", ".join(defence.name for defence in row.attack.alone)
+            print(f"    in both without {names}, so that nothing stands before what is shown")
+        if outcome.errors:
+            print(f"    errors on the board: {outcome.errors}")
         if row.attack.limit:
             print(f"    not promised: {row.attack.limit}")
         for name, value in outcome.figures.items():
@@ -118,6 +135,8 @@ class Table:
                     "succeeded": row.outcome.succeeded,
                     "stopped_by": dict(row.outcome.stopped_by.most_common()),
                     "figures": row.outcome.figures,
+                    "errors": row.outcome.errors,
+                    "alone": [defence.name for defence in row.attack.alone],
                     "without": [defence.name for defence in row.attack.without],
                     "control": row.control_result,
                     "limit": row.attack.limit,
