@@ -27,6 +27,11 @@ def state_dir() -> Path:
     return _private_dir("state", _DIRS.user_state_path)
 
 
+def data_dir() -> Path:
+    """Return the folder of what cars have recorded: a folder a gateway, with keys and archive."""
+    return _private_dir("data", _DIRS.user_data_path)
+
+
 def runtime_dir() -> Path:
     """Return the folder where running emulators announce themselves, some of them dead by now.
 

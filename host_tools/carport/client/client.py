@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, fields
 from types import TracebackType
 from typing import Any
@@ -169,21 +169,28 @@ class Client:
     async def signals(self, paths: Sequence[str] = ()) -> Signals:
         """Return the signals of these VSS paths, or all there are."""
         if paths:
-            response = await self._request(aiocoap.FETCH, "signals", cbor2.dumps(list(paths)))
+            response = await self.request(aiocoap.FETCH, "signals", cbor2.dumps(list(paths)))
         else:
-            response = await self._request(aiocoap.GET, "signals")
-        return decode_signals(_successful(response).payload)
+            response = await self.request(aiocoap.GET, "signals")
+        return decode_signals(successful(response).payload)
 
     async def watch(self) -> AsyncGenerator[Signals, None]:
         """Yield all signals, now and whenever the gateway tells a change."""
+        async with aclosing(self.observe("signals")) as payloads:
+            async for payload in payloads:
+                yield decode_signals(payload)
+
+    async def observe(self, path: str) -> AsyncGenerator[bytes, None]:
+        """Yield what a resource tells, now and whenever it changes."""
         session = await self._connected(self._deadline())
-        async for response in session.observe("signals", timeout_s=self._timeout_s):
-            self._was_answered(session)
-            yield decode_signals(_successful(response).payload)
+        async with aclosing(session.observe(path, timeout_s=self._timeout_s)) as responses:
+            async for response in responses:
+                self._was_answered(session)
+                yield successful(response).payload
 
     async def system(self) -> System:
         """Return what the gateway says of itself."""
-        response = _successful(await self._request(aiocoap.GET, "system"))
+        response = successful(await self.request(aiocoap.GET, "system"))
         try:
             told = cbor2.loads(response.payload)
             known = {each.name for each in fields(System)}
@@ -195,15 +202,15 @@ class Client:
 
     async def arm(self) -> Arming:
         """Ask that the gateway may send; it may once the board's button is pressed."""
-        return decode_arming(_successful(await self._request(aiocoap.POST, "arm")).payload)
+        return decode_arming(successful(await self.request(aiocoap.POST, "arm")).payload)
 
     async def disarm(self) -> Arming:
         """Let the gateway only listen, at once."""
-        return decode_arming(_successful(await self._request(aiocoap.DELETE, "arm")).payload)
+        return decode_arming(successful(await self.request(aiocoap.DELETE, "arm")).payload)
 
     async def arming(self) -> Arming:
         """Return whether the gateway may send."""
-        return decode_arming(_successful(await self._request(aiocoap.GET, "arm")).payload)
+        return decode_arming(successful(await self.request(aiocoap.GET, "arm")).payload)
 
     async def enrol(self, grant: Grant | None = None, *, is_dormant: bool = False) -> NewKey:
         """Make one more OSCORE context: for ourselves, or for a new principal.
@@ -217,13 +224,15 @@ class Client:
         exchange = KeyExchange("enrol", wanted)
         response = await self._change_keys(aiocoap.POST, "keys", exchange.payload)
         if response.code is aiocoap.CONFLICT:
-            raise UsageError(f"the gateway makes no such key ({_text(response)}): change the name")
-        return exchange.finish(_successful(response).payload)
+            raise UsageError(
+                f"the gateway makes no such key ({text_of(response)}): change the name"
+            )
+        return exchange.finish(successful(response).payload)
 
     async def principals(self) -> list[Principal]:
         """Return who has a key."""
-        response = await self._request(aiocoap.GET, "keys")
-        principals = decode_principals(_successful(response).payload)
+        response = await self.request(aiocoap.GET, "keys")
+        principals = decode_principals(successful(response).payload)
         self.gateway = self.gateway.knows_keys([principal.name for principal in principals])
         return principals
 
@@ -239,15 +248,15 @@ class Client:
                 f"{name} is the last owner: add another first, `carport keys add NAME "
                 "--role owner`, or reset the board"
             )
-        _successful(response)
+        successful(response)
 
     async def revoke_backups(self, name: str) -> None:
         """End the backups of a principal."""
-        _successful(await self._delete_keys(name, "&backups"))
+        successful(await self._delete_keys(name, "&backups"))
 
     async def revoke_others(self, name: str) -> None:
         """End all contexts of a principal, who is ourselves, but the one that is in use here."""
-        _successful(await self._delete_keys(name, "&others"))
+        successful(await self._delete_keys(name, "&others"))
         if self._context is not None:
             self.gateway.contexts.keep_only(self._context)
 
@@ -258,16 +267,17 @@ class Client:
         """Ask once: another request would find done what the first has done."""
         await self._connected(self._deadline())
         try:
-            return await self._request(code, path, payload, is_once=True)
+            return await self.request(code, path, payload, is_once=True)
         except NoAnswerError as error:
             raise NoAnswerError(
                 f"{self.gateway.name} did not answer, and may have done it or not: look with "
                 "`carport keys list`"
             ) from error
 
-    async def _request(
+    async def request(
         self, code: Any, path: str, payload: bytes = b"", is_once: bool = False
     ) -> aiocoap.Message:
+        """Return what the gateway answers, whatever it is; see Session.request()."""
         deadline = self._deadline()
         session = await self._connected(deadline)
         try:
@@ -344,7 +354,7 @@ async def _proves_itself(session: Session, deadline: float) -> bool:
 def _confirmed(response: aiocoap.Message) -> Receipt:
     """Return the receipt if the car has confirmed the command, else raise what is the matter."""
     if response.opt.content_format != CBOR or not response.payload:
-        _successful(response)
+        successful(response)
     receipt = decode_receipt(response.payload)
     if receipt.state == "confirmed":
         return receipt
@@ -364,11 +374,11 @@ def _confirmed(response: aiocoap.Message) -> Receipt:
     )
 
 
-def _successful(response: aiocoap.Message) -> aiocoap.Message:
+def successful(response: aiocoap.Message) -> aiocoap.Message:
     """Return the response if it is a success, else raise what its code and text say."""
-    if response.code.is_successful():
+    if response.code.issuccessful():
         return response
-    text = _text(response)
+    text = text_of(response)
     if response.code in (aiocoap.UNAUTHORIZED, aiocoap.FORBIDDEN):
         raise NotAuthorisedError(f"your key may not do this ({text}): ask the gateway's owner")
     if response.code in (aiocoap.BAD_REQUEST, aiocoap.NOT_FOUND):
@@ -376,7 +386,8 @@ def _successful(response: aiocoap.Message) -> aiocoap.Message:
     raise CarportError(f"the gateway answers {response.code} ({text}): try again, or report it")
 
 
-def _text(response: aiocoap.Message) -> str:
+def text_of(response: aiocoap.Message) -> str:
+    """Return what an answer that is no success says."""
     return response.payload.decode(errors="replace") or "it gives no reason"
 
 

@@ -3,8 +3,9 @@
     chains    {chain id: [step, K(step)]}: opens the blocks of that step and of all later ones
     ledger    the key of its MACs, the keys of its entries' content, and the head last seen
 
-K(n + 1) = HKDF-Expand(K(n), "carport chain", 32); a block's key is HKDF-Expand(K(step), "carport data",
-16). To forget the keys below a step is to keep the step's own instead: none leads back.
+K(n + 1) = HKDF-Expand(K(n), "carport chain", 32), and the key of a block is
+HKDF-Expand(K(step), "carport data", 16). To forget the keys below a step is to keep the step's own
+instead: none leads back.
 """
 
 import json
@@ -61,13 +62,21 @@ class Keychain:
                 "remove it and run `carport data consent` to begin anew"
             ) from error
 
-    def __bool__(self) -> bool:
-        return bool(self._chains)
+    def __contains__(self, chain: bytes) -> bool:
+        return chain in self._chains
 
-    def take(self, payload: bytes) -> bytes:
-        """Keep what POST /records/key answered, durably; return the chain's id.
+    @property
+    def chains(self) -> list[bytes]:
+        """The chains that this host holds a key of."""
+        return list(self._chains)
+
+    def take(self, payload: bytes) -> bool:
+        """Keep what POST /records/key answered, durably.
 
         An earlier step of the same chain that is here already stays: it opens more.
+
+        Returns:
+            Whether the ledger is another one than before: the board began anew.
 
         Raises:
             CarportError: the payload is not as gateway/carport.cddl says.
@@ -84,11 +93,12 @@ class Keychain:
         known = self._chains.get(chain)
         if known is None or step < known[0]:
             self._chains[chain] = step, key
-        if self.ledger is None or self.ledger.mac_key != mac_key:
+        is_other = self.ledger is not None and self.ledger.mac_key != mac_key
+        if self.ledger is None or is_other:
             self.ledger = LedgerKeys(mac_key, {})
         self.ledger.details[detail_from] = detail_key
         self.save()
-        return chain
+        return is_other
 
     def first_step(self, chain: bytes) -> int | None:
         """Return the earliest step of a chain that this host can open, None if none."""
@@ -114,6 +124,12 @@ class Keychain:
         """Destroy the keys of the ledger's content, durably; the chain still verifies."""
         if self.ledger is not None:
             self.ledger.details.clear()
+            self.save()
+
+    def saw_head(self, head: tuple[int, bytes]) -> None:
+        """Keep the ledger's newest entry, durably: what is cut off up to it will be noticed."""
+        if self.ledger is not None:
+            self.ledger.head = head
             self.save()
 
     def save(self) -> None:
