@@ -84,11 +84,11 @@ class Probe:
         send = can_class.send
         save = storage_class.save
 
-        def noted_receive_datagram(gateway, data, peer, now_ms, on_cable=False):  # type: ignore[no-untyped-def]
+        def noted_receive_datagram(gateway, data, peer, now_ms, on_cable=False, source=b""):  # type: ignore[no-untyped-def]
             if self.is_marked:
                 self.is_marked = False
                 self.watched = Watch()
-            receive_datagram(gateway, data, peer, now_ms, on_cable)
+            return receive_datagram(gateway, data, peer, now_ms, on_cable, source)
 
         def noted_send(can, arbitration_id, data, flags=0):  # type: ignore[no-untyped-def]
             self.sent_us = time.ticks_us()  # type: ignore[attr-defined]
