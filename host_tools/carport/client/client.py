@@ -376,7 +376,7 @@ def _confirmed(response: aiocoap.Message) -> Receipt:
 
 def successful(response: aiocoap.Message) -> aiocoap.Message:
     """Return the response if it is a success, else raise what its code and text say."""
-    if response.code.issuccessful():
+    if response.code.is_successful():
         return response
     text = text_of(response)
     if response.code in (aiocoap.UNAUTHORIZED, aiocoap.FORBIDDEN):
