@@ -161,6 +161,6 @@ def test_a_stall_too_long_for_the_fifo_is_counted_and_the_next_frame_confirms(
     hub: HubThread, car: Runner, tmp_path: Path
 ) -> None:
     with SlowBoard(hub, tmp_path, 1500) as board:
-        assert board.body_bus()["overruns"] == 0
+        overruns = board.body_bus()["overruns"]  # from pairing, which stores a lot
         assert board.carry_out_with_climate("unlock")["state"] == "confirmed"
-        assert board.body_bus()["overruns"] > 0
+        assert board.body_bus()["overruns"] > overruns
