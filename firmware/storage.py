@@ -12,12 +12,13 @@ is ever empty, so an empty file counts as none.
 import errno
 import os
 
-from gateway.vault.records import BLOCK_PREFIX, WIPE
+from gateway.vault.records import BLOCK_PREFIX, WIPE, piece_sizes
 from gateway.vault.root import NAME as ROOT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from firmware.key_partition import KeyPartition
+    from gateway.vault.records import Data
 
 _UNREADABLE = b"?"  # opens under no key, so the record counts as damaged
 
@@ -57,18 +58,19 @@ class Storage:
                 records[name] = data
         return records
 
-    def read_block(self, name: str) -> "bytearray | None":
-        """Return a block, None if there is none of this name; it is the caller's."""
+    def read_block(self, name: str) -> "list[bytearray] | None":
+        """Return a block in pieces of `piece_sizes`, None if there is none of this name."""
         path = self._path(name)
         try:
-            block = bytearray(os.stat(path)[6])
+            pieces = [bytearray(size) for size in piece_sizes(os.stat(path)[6])]
             with open(path, "rb") as file:
-                file.readinto(block)
+                for piece in pieces:
+                    file.readinto(piece)
         except OSError:
             return None
-        return block or None
+        return pieces or None
 
-    def save(self, name: str, data: "bytes | bytearray | memoryview | None") -> None:
+    def save(self, name: str, data: "Data | None") -> None:
         """Replace a record, or delete it if data is None; it is durable on return.
 
         Raises:
@@ -81,10 +83,12 @@ class Storage:
         elif not data:
             raise ValueError("an empty record")
         elif name == ROOT:
-            self._keys.save(bytes(data))
+            assert not isinstance(data, list)
+            self._keys.save(data)
         else:
             with open(self._path(name), "wb") as file:
-                file.write(data)
+                for piece in data if isinstance(data, list) else (data,):
+                    file.write(piece)
 
     def read_crash(self) -> "bytes | None":
         """Return what `write_crash` wrote, None if it never did."""

@@ -36,7 +36,7 @@ class Home:
         profile: "dict[str, Any]",
         state: "VehicleState",
         records: "Records",
-        read_block: "Callable[[str], bytes | bytearray | None]",
+        read_block: "Callable[[str], Any]",
         aes: "BlockCipherFactory",
         random: "Callable[[int], bytes]",
         clock: "WallClock",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from gateway.oscore.ccm_stream import Piece
     from gateway.vault.records import Records
 
 MAX_BLOCKS = const(240)
@@ -43,9 +44,7 @@ class Archive:
         writes: how often a block was stored since boot; whoever stores one counts it.
     """
 
-    def __init__(
-        self, records: "Records", read_block: "Callable[[str], bytes | bytearray | None]"
-    ) -> None:
+    def __init__(self, records: "Records", read_block: "Callable[[str], Any]") -> None:
         self._records = records
         self._read_block = read_block
         self.first = 1
@@ -89,11 +88,11 @@ class Archive:
         """The tag of the block before the next one; empty if there is none."""
         return self._previous
 
-    def read(self, number: int) -> "memoryview | None":
+    def read(self, number: int) -> "list[Piece] | None":
         """Return a block as it was stored last, None if there is none or it is damaged."""
         return self._read("block-" + str(number))
 
-    def read_schema(self, number: int) -> "memoryview | None":
+    def read_schema(self, number: int) -> "list[Piece] | None":
         """Return a schema, None if there is none."""
         return self._read("block-s" + str(number))
 
@@ -124,7 +123,7 @@ class Archive:
             self.schema += 1
             self._schema_digest = digest
             self._store()
-            self._records.put_block("block-s" + str(self.schema), encode(self.schema))
+            self._records.put_block("block-s" + str(self.schema), [bytearray(encode(self.schema))])
         return self.schema
 
     def erase_below(self, number: int) -> int:
@@ -176,7 +175,7 @@ class Archive:
                 self._schemas_from += 1
         self._asked = self._store()
 
-    def _read(self, name: str) -> "memoryview | None":
+    def _read(self, name: str) -> "list[Piece] | None":
         record = self._read_block(name)
         return None if record is None else self._records.open_block(name, record)
 

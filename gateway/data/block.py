@@ -1,16 +1,15 @@
 """A block: rows under one header, sealed as COSE_Encrypt0 (RFC 9052) for whoever holds the chain's
 key.
 
-    nonce (13) | D0 83 | header, as a byte string | A0 | ciphertext, as a byte string | tag (8)
-    of the     |<------ up to 256 bytes ------------>|<- rows (up to 3,563) | tag (8) ->| of the
-    record                                                                             record
-
-The buffer is made once, and holds the open block's rows as plaintext. To be stored they are
-encrypted where they are, under a nonce that was never used, and once more as a record; and when
-they are durable decrypted again: a block is stored several times while it grows. The header is
-written against its rows from the right.
+    D0 83 | header, as a byte string | A0 | ciphertext, as a byte string
+    |<------- up to 256 bytes ----------->| rows (up to 3,563) | tag (8)
 
     nonce = 8 random bytes of this boot | a counter (5)
+
+The rows of the open block are kept as plaintext, in pieces of 256 bytes that are made as they are
+needed: a heap has room for those. To be stored they are encrypted where they are, under a nonce
+that was never used, and once more as a record; and when they are durable decrypted again, for a
+block is stored several times while it grows.
 
 Rows are a CBOR sequence (RFC 8742) of what `carport.cddl` calls row. Each value is the difference
 to the last known one of its column in this block; columns missing at a row's end are as they were.
@@ -18,21 +17,21 @@ to the last known one of its column in this block; columns missing at a row's en
 
 from gateway import cbor
 from gateway.const import const
-from gateway.oscore import ccm_in_place
 from gateway.oscore.ccm import NONCE_BYTES, TAG_BYTES, encode_associated_data
+from gateway.oscore.ccm_stream import Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from gateway.oscore.ccm import BlockCipher
+    from gateway.oscore.ccm_stream import Piece
     from gateway.vault.records import Records
 
-BUFFER_BYTES = const(3848)  # as a record it fits one flash block of 4 KiB
+MAX_ROWS_BYTES = const(3563)  # with all around them, one flash block of 4 KiB with room to spare
 BOOT_BYTES = const(8)
 
-_ROWS_AT = const(269)
-_RECORD_TAG_BYTES = const(8)
+_PIECE_BYTES = const(256)
 _HEADER_BYTES = const(256)
 _ROW_BYTES = const(16)  # of a row, beside its values
 _VALUE_BYTES = const(9)
@@ -50,8 +49,7 @@ class OpenBlock:
     def __init__(self, boot: bytes) -> None:
         self._boot = boot
         self._sealed = 0
-        self._buffer = bytearray(BUFFER_BYTES)
-        self._end = _ROWS_AT
+        self._pieces: list[bytearray] = []
         self._longest_rows = 0
         self._last: list[list[int]] = []  # of each group, the last known value of each column
         self._known: list[
@@ -59,24 +57,20 @@ class OpenBlock:
         ] = []  # of each group, a bit for each column; -1 before its first row
         self.start_ms = 0
         self.end_ms = 0
+        self.rows_bytes = 0
         self.is_changed = False
-        self._start = 0
+        self._stored: list[Piece] = []
         self._nonce = b""
-
-    @property
-    def rows_bytes(self) -> int:
-        """How many bytes of rows there are."""
-        return self._end - _ROWS_AT
+        self._record_nonce = b""
 
     @property
     def is_full(self) -> bool:
         """Whether another row of each group might not fit."""
-        room = BUFFER_BYTES - _RECORD_TAG_BYTES - TAG_BYTES - self._end
-        return room < self._longest_rows
+        return MAX_ROWS_BYTES - self.rows_bytes < self._longest_rows
 
     def begin(self, columns: "list[int]") -> None:
         """Empty it; columns: how many each group has."""
-        self._end = _ROWS_AT
+        self.rows_bytes = 0
         self._longest_rows = _ROW_BYTES * len(columns) + _VALUE_BYTES * sum(columns)
         self._last = [[0] * count for count in columns]
         self._known = [-1] * len(columns)
@@ -84,7 +78,7 @@ class OpenBlock:
 
     def append(self, group: int, row: "list[int | None]", at_ms: int) -> None:
         """Add a row; at_ms: when it was sampled, since this boot."""
-        if self._end == _ROWS_AT:
+        if not self.rows_bytes:
             self.start_ms = self.end_ms = at_ms
         last = self._last[group]
         was_known = self._known[group]
@@ -106,8 +100,15 @@ class OpenBlock:
                     changed = column + 1
         self._known[group] = known
         encoded = cbor.encode([group, at_ms - self.end_ms] + deltas[:changed])
-        self._buffer[self._end : self._end + len(encoded)] = encoded
-        self._end += len(encoded)
+        at = 0
+        while at < len(encoded):
+            index, start = divmod(self.rows_bytes, _PIECE_BYTES)
+            if index == len(self._pieces):
+                self._pieces.append(bytearray(_PIECE_BYTES))
+            size = min(len(encoded) - at, _PIECE_BYTES - start)
+            self._pieces[index][start : start + size] = encoded[at : at + size]
+            self.rows_bytes += size
+            at += size
         self.end_ms = at_ms
         self.is_changed = True
 
@@ -132,21 +133,33 @@ class OpenBlock:
         prefix = bytearray(b"\xd0\x83")
         cbor.append_item(prefix, protected)
         prefix.append(0xA0)
-        cbor.append_head(prefix, cbor.BYTES, self._end - _ROWS_AT + TAG_BYTES)
-        buffer = self._buffer
-        self._start = _ROWS_AT - len(prefix)
-        buffer[self._start : _ROWS_AT] = prefix
-        ccm_in_place.seal(cipher, nonce, associated_data(protected), buffer, _ROWS_AT, self._end)
-        end = self._end + TAG_BYTES
-        tag = bytes(buffer[self._end : end])
+        cbor.append_head(prefix, cbor.BYTES, self.rows_bytes + TAG_BYTES)
+        rows = self._filled()
+        stream = Stream(cipher, nonce, associated_data(protected), self.rows_bytes)
+        for piece in rows:
+            stream.encrypt(piece)
+        tag = stream.tag()
         self._nonce = nonce
+        self._stored = [prefix] + rows + [bytearray(tag)]
         self.is_changed = False
-        return records.put_block_in_place(name, buffer, self._start, end), tag
+        change, self._record_nonce = records.put_block(name, self._stored)
+        return change, tag
 
     def take_back(self, records: "Records", cipher: "BlockCipher") -> None:
         """Make the rows plaintext again, once they are durable."""
-        records.unseal_in_place(self._buffer, self._start, self._end + TAG_BYTES)
-        ccm_in_place.crypt(cipher, self._nonce, self._buffer, _ROWS_AT, self._end)
+        records.unseal(self._record_nonce, self._stored)
+        stream = Stream(cipher, self._nonce, b"", 0)
+        for piece in self._stored[1:-1]:
+            stream.crypt(piece)
+        self._stored = []
+
+    def _filled(self) -> "list[Piece]":
+        """Return the pieces as far as there are rows in them."""
+        whole, rest = divmod(self.rows_bytes, _PIECE_BYTES)
+        filled: list[Piece] = list(self._pieces[:whole])
+        if rest:
+            filled.append(memoryview(self._pieces[whole])[:rest])
+        return filled
 
 
 def associated_data(protected: bytes) -> bytes:
@@ -154,17 +167,22 @@ def associated_data(protected: bytes) -> bytes:
     return encode_associated_data(cbor.encode(["Encrypt0", protected, b""]))
 
 
-def header_of(block: "bytes | bytearray | memoryview") -> "dict[Any, Any]":
+def header_of(pieces: "list[Piece]") -> "dict[Any, Any]":
     """Return the header of a sealed block, which anybody may read.
 
     Raises:
         DecodeError: it is no block.
     """
-    reader = cbor.Reader(bytes(block[2:_HEADER_BYTES]))
+    reader = cbor.Reader(bytes(pieces[0][2:_HEADER_BYTES]))
     header: dict[Any, Any] = cbor.decode(reader.item(0))
     return header
 
 
-def tag_of(block: "bytes | bytearray | memoryview") -> bytes:
+def tag_of(pieces: "list[Piece]") -> bytes:
     """Return the tag of a sealed block: its last bytes."""
-    return bytes(block[-TAG_BYTES:])
+    return (b"".join(pieces[-2:]))[-TAG_BYTES:]
+
+
+def size_of(pieces: "list[Piece]") -> int:
+    """Return how many bytes a sealed block has."""
+    return sum([len(piece) for piece in pieces])

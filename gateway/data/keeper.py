@@ -15,6 +15,7 @@ from gateway.data.schema import Columns
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from gateway.data.exports import Exports
     from gateway.data.holders import Holders
@@ -39,7 +40,7 @@ class Keeper:
         profile: str,
         state: "VehicleState",
         records: "Records",
-        read_block: "Callable[[str], bytes | bytearray | None]",
+        read_block: "Callable[[str], Any]",
         aes: "BlockCipherFactory",
         random: "Callable[[int], bytes]",
         clock: "WallClock",

@@ -49,7 +49,7 @@ class Ledger:
     def __init__(
         self,
         records: "Records",
-        read_block: "Callable[[str], bytes | bytearray | None]",
+        read_block: "Callable[[str], Any]",
         aes: "BlockCipherFactory",
         random: "Callable[[int], bytes]",
         unix_s: "Callable[[int], int | None]",
@@ -110,7 +110,8 @@ class Ledger:
         self._segment = segment
         self.next += 1
         self._mac = mac
-        self._change = self._records.put_block(_name(self._segments[-1]), segment)
+        name = _name(self._segments[-1])
+        self._change, _ = self._records.put_block(name, [bytearray(segment)])
         return self._change
 
     def add_later(self, kind: str, by: str, detail: "Any", now_ms: int) -> None:
@@ -189,8 +190,8 @@ class Ledger:
         record = self._read_block(name)
         if record is None:
             return None
-        segment = self._records.open_block(name, record)
-        return None if segment is None else bytes(segment)
+        pieces = self._records.open_block(name, record)
+        return None if pieces is None else b"".join(pieces)
 
 
 def _decode(segment: bytes) -> "tuple[bytes, list[Any]]":

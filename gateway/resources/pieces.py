@@ -7,9 +7,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def in_pieces(payload: "bytes | memoryview") -> "Any":
+def in_pieces(payload: bytes) -> "Any":
     """Return a payload as it is if it fits a block, else in a list of blocks."""
     size = len(payload)
     if size <= MAX_BLOCK_BYTES:
-        return bytes(payload)
+        return payload
     return [payload[at : at + MAX_BLOCK_BYTES] for at in range(0, size, MAX_BLOCK_BYTES)]

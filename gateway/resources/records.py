@@ -26,7 +26,7 @@ from gateway.coap.numbers import (
     NOT_FOUND,
     POST,
 )
-from gateway.data.block import KID, header_of
+from gateway.data.block import KID, header_of, size_of
 from gateway.data.chain import ID_BYTES
 from gateway.endpoint import CHALLENGE
 from gateway.errors import DecodeError
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from gateway.coap.message import Options
     from gateway.data.keeper import Keeper
+    from gateway.oscore.ccm_stream import Piece
     from gateway.request import Answer, Request
 
 COSE_FORMAT: "Options" = [(CONTENT_FORMAT, b"\x10")]  # application/cose; cose-type encrypt0
@@ -58,7 +59,7 @@ class RecordsResource:
         self._keeper = keeper
         self._wipe = wipe
         self._given_to = b""
-        self._given: list[Any] = []
+        self._given: list[Piece] = []
 
     def version(self, request: "Request") -> int:
         """Return a number that changes with the newest rows."""
@@ -96,7 +97,7 @@ class RecordsResource:
         if number >= 0 and name == b"schemas":
             schema = self._keeper.archive.read_schema(number)
             if schema is not None:
-                return CONTENT, CBOR_FORMAT, in_pieces(schema)
+                return CONTENT, CBOR_FORMAT, schema
         if number >= 0 and name == b"index":
             return CONTENT, CBOR_FORMAT, self._index(number)
         return diagnostic(NOT_FOUND, "no such record")
@@ -174,18 +175,11 @@ class RecordsResource:
             return CHALLENGE  # before it counts as read
         change = keeper.note_read(principal.name, number, request.now_ms)
         request.after = max(request.after, change)
-        return CONTENT, COSE_FORMAT, self._only(request.known_key.kid, in_pieces(block))
-
-    def _only(self, kid: bytes, pieces: "Any") -> "Any":
-        """Return pieces, and let go of those that the same key was given before.
-
-        They are kept for it while it fetches them (gateway/blocks.py), and a block is large.
-        """
-        if self._given_to == kid:
-            self._given.clear()
-        self._given_to = kid
-        self._given = pieces if isinstance(pieces, list) else []
-        return pieces
+        if self._given_to == request.known_key.kid:
+            self._given.clear()  # it was kept while its blocks were fetched: gateway/blocks.py
+        self._given_to = request.known_key.kid
+        self._given = block
+        return CONTENT, COSE_FORMAT, block
 
     def _give_key(self, request: "Request") -> "Answer":
         fields = _fields(request.payload, ("random",))
@@ -260,7 +254,7 @@ class RecordsResource:
         return diagnostic(FORBIDDEN, reason)
 
 
-def _index_row(block: "memoryview") -> bytes:
+def _index_row(block: "list[Piece]") -> bytes:
     """Return what `carport.cddl` calls index-row of a block."""
     header = header_of(block)
     kid = header[KID]
@@ -273,7 +267,7 @@ def _index_row(block: "memoryview") -> bytes:
         header["start_ms"],
         header["end_ms"],
         header.get("boot_unix_s"),
-        len(block),
+        size_of(block),
     ]
     return cbor.encode(row)
 

@@ -17,8 +17,8 @@ stored just before the first record. The change ("*", None) is a wipe: the root 
 """
 
 from gateway.errors import AuthenticationError
-from gateway.oscore import ccm_in_place
 from gateway.oscore.ccm import NONCE_BYTES, TAG_BYTES, encode_associated_data, open_, seal
+from gateway.oscore.ccm_stream import Stream
 from gateway.vault.root import NAME as ROOT
 from gateway.vault.root import Root
 
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gateway.oscore.ccm import BlockCipherFactory
+    from gateway.oscore.ccm_stream import Piece
 
-    Save = tuple[int, str, bytes | bytearray | memoryview | None]
+    # A record's bytes; a block's come in pieces.
+    Data = bytes | list[bytes | Piece]
+    Save = tuple[int, str, Data | None]
 
 BLOCK_PREFIX = "block-"  # records that are too large and too many to be kept in memory
 WIPE = "*"
@@ -37,6 +40,7 @@ OVERHEAD_BYTES = NONCE_BYTES + TAG_BYTES
 
 _BOOT_BYTES = 8
 _NOTHING: "list[Save]" = []
+_PIECE_BYTES = 512
 
 
 class Records:
@@ -107,36 +111,26 @@ class Records:
         """Forget a record's payload, which somebody keeps in another form; `get` is None then."""
         self._payloads.pop(name, None)
 
-    def put_block(self, name: str, payload: "bytes | bytearray | memoryview") -> int:
-        """Replace a block, which is not kept here; return the change's number.
+    def put_block(self, name: str, pieces: "list[Piece]") -> "tuple[int, bytes]":
+        """Replace a block, which is not kept here; return the change's number, and its nonce.
 
-        It is sealed in the one copy that is handed to the shell.
+        The pieces are sealed where they are, and handed to the shell: none may be touched until
+        the change is durable.
         """
         nonce = self._nonce()
-        end = NONCE_BYTES + len(payload)
-        record = bytearray(end + TAG_BYTES)
-        record[:NONCE_BYTES] = nonce
-        record[NONCE_BYTES:end] = payload
-        associated_data = encode_associated_data(name.encode())
-        ccm_in_place.seal(self._cipher, nonce, associated_data, record, NONCE_BYTES, end)
-        return self._change(name, record)
+        stream = self._stream(name, nonce, pieces)
+        for piece in pieces:
+            stream.encrypt(piece)
+        record: list[bytes | Piece] = [nonce]
+        record.extend(pieces)
+        record.append(stream.tag())
+        return self._change(name, record), nonce
 
-    def put_block_in_place(self, name: str, buffer: bytearray, start: int, end: int) -> int:
-        """Replace a block by buffer[start:end], without a copy; return the change's number.
-
-        The 13 bytes before and the 8 behind are used too, and none of it may be touched until the
-        change is durable; then `unseal_in_place` gives the payload back.
-        """
-        nonce = self._nonce()
-        buffer[start - NONCE_BYTES : start] = nonce
-        associated_data = encode_associated_data(name.encode())
-        ccm_in_place.seal(self._cipher, nonce, associated_data, buffer, start, end)
-        return self._change(name, memoryview(buffer)[start - NONCE_BYTES : end + TAG_BYTES])
-
-    def unseal_in_place(self, buffer: bytearray, start: int, end: int) -> None:
-        """Decrypt what `put_block_in_place` has sealed."""
-        nonce = bytes(buffer[start - NONCE_BYTES : start])
-        ccm_in_place.crypt(self._cipher, nonce, buffer, start, end)
+    def unseal(self, nonce: bytes, pieces: "list[Piece]") -> None:
+        """Decrypt the pieces that `put_block` has sealed with this nonce."""
+        stream = Stream(self._cipher, nonce, b"", 0)
+        for piece in pieces:
+            stream.crypt(piece)
 
     def delete(self, name: str) -> int:
         """Remove a record; return the change's number."""
@@ -169,20 +163,20 @@ class Records:
         except AuthenticationError:
             return None
 
-    def open_block(self, name: str, record: "bytes | bytearray") -> "memoryview | None":
-        """Return the payload of a block as storage holds it, None if it is damaged.
+    def open_block(self, name: str, record: "Any") -> "list[Piece] | None":
+        """Return a block's payload in pieces of 512 bytes, None if it is damaged.
 
-        A bytearray is opened where it is, anything else in a copy.
+        record: as storage holds it, in one piece or as `pieces_of` has it, which is used up.
         """
-        end = len(record) - TAG_BYTES
-        if end < NONCE_BYTES:
+        pieces = record if type(record) is list else pieces_of(record)
+        if len(pieces) < 2:
             return None
-        opened = record if isinstance(record, bytearray) else bytearray(record)
-        nonce = bytes(opened[:NONCE_BYTES])
-        associated_data = encode_associated_data(name.encode())
-        if not ccm_in_place.open_(self._cipher, nonce, associated_data, opened, NONCE_BYTES, end):
-            return None
-        return memoryview(opened)[NONCE_BYTES:end]
+        nonce = bytes(pieces.pop(0))
+        tag = bytes(pieces.pop())
+        stream = self._stream(name, nonce, pieces)
+        for piece in pieces:
+            stream.decrypt(piece)
+        return pieces if stream.verifies(tag) else None
 
     def take(self) -> "list[Save]":
         """Return the changes that are not durable yet, in their order; None deletes."""
@@ -194,11 +188,15 @@ class Records:
         while self._saves and self._saves[0][0] <= number:
             self._saves.pop(0)
 
+    def _stream(self, name: str, nonce: bytes, pieces: "list[Piece]") -> Stream:
+        size = sum([len(piece) for piece in pieces])
+        return Stream(self._cipher, nonce, encode_associated_data(name.encode()), size)
+
     def _nonce(self) -> bytes:
         self._sealed += 1
         return self._boot + self._sealed.to_bytes(NONCE_BYTES - _BOOT_BYTES, "big")
 
-    def _change(self, name: str, record: "bytes | bytearray | memoryview | None") -> int:
+    def _change(self, name: str, record: "Data | None") -> int:
         if self._is_wiped:
             return self._numbered
         if not self._is_root_stored:
@@ -211,3 +209,29 @@ class Records:
             self._saves.append((number, name, record))
         self._numbered = number
         return number
+
+
+def piece_sizes(size: int) -> "list[int]":
+    """Return the sizes of the pieces that a block of so many bytes is read in.
+
+    They are the nonce, the payload in pieces of 512 bytes, and the tag; none, if it is too short.
+    """
+    left = size - OVERHEAD_BYTES
+    if left < 0:
+        return []
+    sizes = [NONCE_BYTES]
+    while left > 0:
+        sizes.append(min(left, _PIECE_BYTES))
+        left -= _PIECE_BYTES
+    sizes.append(TAG_BYTES)
+    return sizes
+
+
+def pieces_of(record: "bytes | bytearray | memoryview") -> "list[Piece]":
+    """Return a block as storage holds it in pieces of `piece_sizes`."""
+    pieces: list[Piece] = []
+    at = 0
+    for size in piece_sizes(len(record)):
+        pieces.append(bytearray(record[at : at + size]))
+        at += size
+    return pieces

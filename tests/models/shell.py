@@ -15,6 +15,7 @@ from tests.aes import AES
 
 if TYPE_CHECKING:
     from gateway.oscore.ccm import BlockCipherFactory
+    from gateway.vault.records import Data
 
 PROFILES = Path(__file__).resolve().parents[2] / "gateway" / "profiles"
 
@@ -125,14 +126,14 @@ class Shell:
             if not saves and not frames:
                 return
 
-    def save(self, name: str, data: bytes | bytearray | memoryview | None) -> None:
+    def save(self, name: str, data: "Data | None") -> None:
         """Make one change durable."""
         if name == WIPE:
             self.storage.clear()
         elif data is None:
             self.storage.pop(name, None)
         else:
-            self.storage[name] = bytes(data)
+            self.storage[name] = b"".join(data) if isinstance(data, list) else data
 
     def acknowledge_frames(self) -> None:
         """Let the bus take all frames that wait in the controllers."""

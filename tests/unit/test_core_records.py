@@ -167,7 +167,7 @@ def test_nothing_is_stored_between_a_commands_intent_and_its_end(
     saved: list[str] = []
     save = shell.save
 
-    def note(name: str, data: bytes | bytearray | None) -> None:
+    def note(name: str, data: Any) -> None:
         saved.append(name)
         save(name, data)
 
@@ -517,7 +517,7 @@ def test_erasing_all_leaves_nothing_that_opens(owner: DataHost, car: Car) -> Non
     data = owner.host.shell.gateway._home.keeper(0).archive.read(1)
     assert data is not None
     with pytest.raises(BrokenError):
-        open_block(bytes(data), new)
+        open_block(b"".join(data), new)
 
 
 def test_an_erasure_is_complete_when_every_holder_says_so(owner: DataHost, car: Car) -> None:

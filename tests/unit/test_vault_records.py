@@ -28,7 +28,7 @@ def stored(records: Records, storage: dict[str, bytes] | None = None) -> dict[st
         elif record is None:
             storage.pop(name)
         else:
-            storage[name] = bytes(record)
+            storage[name] = b"".join(record) if isinstance(record, list) else record
     return storage
 
 
@@ -180,14 +180,18 @@ def test_a_root_of_a_later_version_is_refused(storage: dict[str, bytes]) -> None
 
 def test_a_block_is_not_kept_in_memory_and_opens_by_its_name(storage: dict[str, bytes]) -> None:
     records = new(storage)
-    records.put_block("block-7", SECRET)
+    records.put_block("block-7", [bytearray(SECRET)])
     ((_, name, record),) = records.take()
     assert name == "block-7"
     assert record is not None
     assert records.get(name) is None
     assert records.names("block-") == []
-    assert bytes(new(storage).open_block(name, record) or b"") == SECRET
-    assert records.open_block("block-8", record) is None
+    stored = b"".join(record)  # type: ignore[arg-type]
+    assert SECRET not in stored
+    assert b"".join(new(storage).open_block(name, stored) or []) == SECRET
+    assert records.open_block("block-8", stored) is None
+    for short in (b"", stored[:20], stored[:-1]):
+        assert records.open_block(name, short) is None
     records.delete(name)
     assert records.take()[-1][1:] == ("block-7", None)
 
