@@ -5,6 +5,7 @@ from contextlib import suppress
 from gateway.coap import block
 from gateway.coap.numbers import BLOCK1, BLOCK2, CONTENT, ECHO, ETAG, FETCH, GET, OBSERVE, POST
 from tests.attack.attack import Outcome
+from tests.attack.lan import Lan
 from tests.attack.stage import Stage
 from tests.models.host import Host, Response
 
@@ -34,7 +35,7 @@ def half_read(stage: Stage, is_quick: bool) -> Outcome:
         first = _read_block(stage.owner, 0)
         for i in range(_HALF_READ):
             for viewer in viewers:
-                _begin_transfer(viewer, i)
+                _begin_transfer(stage, viewer, i)
         later = _read_block(stage.owner, 1)
         outcome.note(not _are_one(first, later), "room for each key")
         if later is None:
@@ -91,17 +92,22 @@ def _viewers(stage: Stage) -> list[Host]:
     for _ in range(CONTEXTS - 1):
         viewers.append(first.enrol())
         stage.move(viewers[-1])
+    for viewer in viewers:
+        viewer.request(GET, ["lock"])  # its address is proven by that
     return viewers
 
 
-def _begin_transfer(viewer: Host, i: int) -> None:
+def _begin_transfer(stage: Stage, viewer: Host, i: int) -> None:
     """Fetch the first 16 bytes of something, and send the first block of something else."""
+    assert isinstance(viewer.shell, Lan)
     fetched = [_PATHS[i % len(_PATHS)], _PATHS[i // 2]]
     smallest = [(BLOCK2, block.encode(0, False, 0))]
-    viewer.send(viewer.protect(FETCH, ["signals"], fetched, options=smallest))
     part = [(BLOCK1, block.encode(0, True, 2))]
-    viewer.send(viewer.protect(POST, ["lock"], bytes(64), options=part))
-    viewer.responses()
+    for data in (
+        viewer.protect(FETCH, ["signals"], fetched, options=smallest),
+        viewer.protect(POST, ["lock"], bytes(64), options=part),
+    ):
+        stage.deliver(viewer.shell, data)
 
 
 def _read_block(owner: Host, num: int) -> Response | None:

@@ -32,25 +32,35 @@ _START_S = 0.2
 def by_a_stranger(stage: Stage, is_quick: bool) -> Outcome:
     """Flood it with requests in plain text, from an address that is not the owner's."""
     request = message.encode(Message(CON, GET, 1, b"flood", [(URI_PATH, b"lock")]))
-    return _flood(stage, [request], 2 if is_quick else COMMANDS)
+    return _flood(stage, STRANGER, [request], is_quick)
 
 
 def with_the_owners_kid(stage: Stage, is_quick: bool) -> Outcome:
     """Flood it with what looks sealed by the owner, and new: each has to be decrypted."""
+    return _flood(stage, STRANGER, _requests_with_kid(stage), is_quick)
+
+
+def from_the_owners_host(stage: Stage, is_quick: bool) -> Outcome:
+    """The same, from another port of the owner's own address."""
+    return _flood(stage, "127.0.0.1", _requests_with_kid(stage), is_quick)
+
+
+def _requests_with_kid(stage: Stage) -> list[bytes]:
     requests = []
     for number in range(256):
-        value = b"\x0d" + (0xF000000000 + number).to_bytes(5) + stage.owner.context.sender.id
+        value = b"\x0d" + (0xF000000000 + number).to_bytes(5) + stage.owner.kid
         outer = Message(CON, POST, number, b"flood", [(OSCORE, value)], os.urandom(40))
         requests.append(message.encode(outer))
-    return _flood(stage, requests, 2 if is_quick else COMMANDS)
+    return requests
 
 
-def _flood(stage: Stage, requests: list[bytes], commands: int) -> Outcome:
+def _flood(stage: Stage, source: str, requests: list[bytes], is_quick: bool) -> Outcome:
     """Time the owner's commands before a flood and in it; a success is one that is late."""
     outcome = Outcome()
+    commands = 2 if is_quick else COMMANDS
     with recorded_program(stage, PATIENCE_S) as (_, program):
         quiet_ms, _ = _time_commands(program, commands)
-        with flood(stage.address, requests) as sent:
+        with flood(stage.address, source, requests) as sent:
             begin_s, before = time.monotonic(), sent.value
             flooded_ms, failed = _time_commands(program, commands, begin_s + _FLOOD_S)
             rate = (sent.value - before) / (time.monotonic() - begin_s)
@@ -67,11 +77,11 @@ def _flood(stage: Stage, requests: list[bytes], commands: int) -> Outcome:
 
 
 @contextmanager
-def flood(gateway: Address, requests: list[bytes]) -> "Iterator[Synchronized[int]]":
+def flood(gateway: Address, source: str, requests: list[bytes]) -> "Iterator[Synchronized[int]]":
     """Send these to the gateway again and again, from a process of its own; count them."""
     context = multiprocessing.get_context("spawn")
     sent = context.Value("q", 0)
-    process = context.Process(target=_send, args=(gateway, requests, sent), daemon=True)
+    process = context.Process(target=_send, args=(gateway, source, requests, sent), daemon=True)
     process.start()
     try:
         while not sent.value:
@@ -82,9 +92,9 @@ def flood(gateway: Address, requests: list[bytes]) -> "Iterator[Synchronized[int
         process.join()
 
 
-def _send(gateway: Address, requests: list[bytes], sent: "Synchronized[int]") -> None:
+def _send(gateway: Address, source: str, requests: list[bytes], sent: "Synchronized[int]") -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.bind((STRANGER, 0))
+        sender.bind((source, 0))
         sender.connect(gateway)
         end_s = time.monotonic() + _ORPHAN_S
         send = sender.send

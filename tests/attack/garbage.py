@@ -17,7 +17,7 @@ from tests.models.host import Host
 DATAGRAMS = 100_000
 NOISE_BYTES = 1_000_000
 
-_BATCH = 50
+_BATCH = 100
 _CHUNK = 1500  # what the cable's buffers hold, with room
 _LEAK_BYTES = 4096
 _DISCOVERY = [(URI_PATH, b".well-known"), (URI_PATH, b"core")]
@@ -92,6 +92,10 @@ class Traces:
     def compare(self, outcome: Outcome) -> None:
         """Count as a success each trace, and an owner who is not served."""
         stage = self._stage
+        if not stage.serves_again():
+            outcome.succeeded += 1
+            outcome.figures["the owner"] = "is not served any more"
+            return
         is_written = stage.flash() != self._flash
         errors = stage.errors() - self._errors
         starts = stage.starts() - self._starts

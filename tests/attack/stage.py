@@ -139,8 +139,16 @@ class Stage:
 
     def serves(self) -> bool:
         """Tell whether the owner is answered."""
-        self.owner.send(self.owner.protect(GET, ["system"]))
+        self.owner.send(self.owner.protect(GET, ["lock"]))
         return any(response.code == CONTENT for response in self.owner.responses())
+
+    def serves_again(self) -> bool:
+        """Tell whether the owner is answered within some seconds."""
+        deadline_s = time.monotonic() + _RESTART_S
+        while not self.serves():
+            if time.monotonic() > deadline_s:
+                return False
+        return True
 
     def errors(self) -> int:
         """Return how many errors the firmware's loop has met."""

@@ -82,7 +82,7 @@ _FORGED = (
         (no.KEY_FOR_EACH_DIRECTION, no.REPLAY_WINDOW),
     ),
     Attack(
-        "forged RST and ACK",
+        "forged source: RST, ACK",
         "the owner's watch ends",
         "emulator",
         observing.cut_off,
@@ -221,6 +221,14 @@ _FLOODS = (
         "a command that takes over 8 s",
         "emulator",
         flooding.with_the_owners_kid,
+        (no.BUDGET_OF_STRANGERS, no.DROPPED_SOON, no.ASKING_OFTEN),
+        is_timed=True,
+    ),
+    Attack(
+        "flood from the owner's host",
+        "a command that takes over 8 s",
+        "emulator",
+        flooding.from_the_owners_host,
         (no.BUDGET_OF_STRANGERS, no.DROPPED_SOON, no.ASKING_OFTEN),
         is_timed=True,
     ),
