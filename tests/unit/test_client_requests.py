@@ -345,7 +345,7 @@ def test_a_gateway_that_comes_back_in_time_is_waited_for(
 
     async def at_the_third_time(addresses: list[str], timeout_s: float) -> str | None:
         asked.append(addresses)
-        return addresses[0] if len(asked) == 3 else None
+        return fake_gateway.address if len(asked) == 3 else None
 
     async def nobody(timeout_s: float) -> list[str]:
         return []
@@ -353,5 +353,7 @@ def test_a_gateway_that_comes_back_in_time_is_waited_for(
     monkeypatch.setattr(route, "first_to_answer", at_the_third_time)
     monkeypatch.setattr(route, "discover", nobody)
 
-    assert run(paired, lambda client: client.lock()).state == "confirmed"
+    monkeypatch.setattr("carport.client.client._PROOF_S", 0.05)
+    moved = replace(paired, addresses=["127.0.0.1:9"])
+    assert run(moved, lambda client: client.lock()).state == "confirmed"
     assert len(asked) == 3

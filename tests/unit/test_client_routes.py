@@ -64,19 +64,20 @@ def test_the_lan_comes_before_the_emulators_and_what_answers_a_multicast(
     ]
 
 
-def test_an_address_that_does_not_answer_is_no_route(
+def test_an_address_that_does_not_answer_comes_after_the_cable(
     paired: KnownGateway, cable: Cable, fake_gateway: FakeGateway
 ) -> None:
     _announce(fake_gateway, cable.port)
 
     assert _found(replace(paired, addresses=[GONE])) == [
         (cable.port, False),
+        (GONE, False),
         (fake_gateway.address, False),
     ]
 
 
 def test_a_pseudo_terminal_that_no_emulator_claims_is_left_alone(paired: KnownGateway) -> None:
-    assert _found(replace(paired, addresses=[GONE])) == []
+    assert _found(replace(paired, addresses=[GONE])) == [(GONE, False)]
 
 
 def test_it_is_used_where_it_is_asked_for(paired: KnownGateway, cable: Cable) -> None:

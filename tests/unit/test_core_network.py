@@ -17,6 +17,7 @@ from gateway.coap.numbers import (
     DELETE,
     ECHO,
     EMPTY,
+    ETAG,
     FETCH,
     GET,
     MAX_AGE,
@@ -225,9 +226,9 @@ def test_a_copy_of_an_old_request_is_challenged_once(shell: Shell, host: Host, c
         host.send(data)
     rebooted = shell.reboot()
     stored = dict(rebooted.storage)
-    for _ in range(5):
+    for port in range(5):
         for data in recorded:
-            rebooted.receive_datagram(data, "mallory")
+            rebooted.receive_datagram(data, f"mallory {port}")
         rebooted.advance(10_000)
     assert counters(rebooted)["challenged"] == len(recorded)
     sequence = {name for name in stored if rebooted.storage[name] != stored[name]}
@@ -390,23 +391,59 @@ def test_an_owner_always_finds_room_to_observe(shell: Shell, host: Host, car: Ca
     assert observed(viewers[:1]) == [False]
 
 
-def test_a_viewer_who_reads_much_takes_no_owners_blocks_away(
+def read(host: Host, path: str, number: int) -> bytes:
+    """Return the ETag of a block of 64 bytes."""
+    answer = ask(host, GET, [path], options=[(BLOCK2, block.encode(number, False, 2))])
+    assert answer.code == CONTENT
+    etag = answer.option(ETAG)
+    assert etag is not None
+    return etag
+
+
+def test_whoever_reads_much_takes_nobody_elses_blocks_away(
     shell: Shell, host: Host, car: Car
 ) -> None:
-    first = ask(host, GET, ["signals"], options=[(BLOCK2, block.encode(0, False, 2))])
-    etag = first.options
-    viewers = [proven(host, name=name, role="viewer") for name in "abcdefghi"]
-    for viewer, path in itertools.product(viewers, ("signals", "lock", "climate")):
-        answer = ask(viewer, GET, [path], options=[(BLOCK2, block.encode(0, False, 2))])
-        assert answer.code == CONTENT
-    second = ask(host, GET, ["signals"], options=[(BLOCK2, block.encode(1, False, 2))])
-    assert [each for each in second.options if each[0] == 4] == [
-        each for each in etag if each[0] == 4
-    ]
+    viewers = [proven(host, name=name, role="viewer") for name in "ab"]
+    etags = [read(viewers[0], path, 0) for path in ("lock", "climate")]
+    for path in ("lock", "climate", "signals", "lock", "climate", "signals") * 4:
+        read(viewers[1], path, 0)
+    assert [read(viewers[0], path, 1) for path in ("lock", "climate")] == etags
+
+
+def test_viewers_take_no_owners_blocks_away_for_10_s(shell: Shell, host: Host, car: Car) -> None:
+    owners = [host, *(proven(host) for _ in range(3))]
+    etags = [read(owner, path, 0) for owner in owners for path in ("lock", "climate")]
+    viewer = proven(host, name="dashboard", role="viewer")
+    read(viewer, "signals", 0)
+    assert [read(o, path, 1) for o in owners for path in ("lock", "climate")] == etags
+    shell.advance(10_001)
+    etag = read(viewer, "signals", 0)
+    assert read(viewer, "signals", 1) == etag
+    assert read(owners[0], "lock", 1) != etags[0]
+
+
+def test_an_owner_takes_viewers_blocks_away_first(shell: Shell, host: Host, car: Car) -> None:
+    owners = [host, *(proven(host) for _ in range(3))]
+    etags = [read(owner, path, 0) for owner in owners[:3] for path in ("lock", "climate")]
+    viewer = proven(host, name="dashboard", role="viewer")
+    for path in ("lock", "climate"):
+        read(viewer, path, 0)
+    etags += [read(owners[3], path, 0) for path in ("lock", "climate")]
+    assert [read(o, path, 1) for o in owners for path in ("lock", "climate")] == etags
+
+
+def test_one_who_is_no_owner_has_two_commands_under_way_with_all_keys(
+    shell: Shell, host: Host, car: Car
+) -> None:
+    driver = proven(host, name="guest", role="driver")
+    drivers = [driver, proven(driver), proven(driver)]
+    shell.acknowledges_frames = False
+    told = [each.post("lock", each.command("lock")) for each in drivers]
+    assert [bool(answers) for answers in told] == [False, False, True]
+    assert told[2][0].code == SERVICE_UNAVAILABLE
 
 
 def test_two_places_of_each_queue_are_for_owners(shell: Shell, host: Host, car: Car) -> None:
-    shell.holds_saves = False
     drivers = [proven(host, name=name, role="driver") for name in "abc"]
     drivers += [proven(driver) for driver in drivers]
     shell.acknowledges_frames = False

@@ -66,8 +66,10 @@ async def routes(
         yield await open_cable(port, deadline, on_log)
         return
     if via != "serial":
-        address = await _first_to_answer(gateway.addresses, deadline)
+        silent = gateway.addresses
+        address = await _first_to_answer(silent, deadline)
         if address is not None:
+            silent = []
             yield Route(address)
     emulated = [] if via == "lan" else [each.serial_port for each in running_emulators()]
     known = None if via == "lan" else gateway.serial_port
@@ -78,8 +80,8 @@ async def routes(
             yield route
         known = None
     if via != "serial":
-        for known_address in gateway.addresses:
-            yield Route(known_address, is_certain=False)
+        for address in silent:
+            yield Route(address, is_certain=False)
         async for address in _found_on_lan(gateway, deadline):
             yield Route(address, is_certain=False)
     for other in emulated:
