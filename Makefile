@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench soak
+.PHONY: help setup demo test check bench attack power soak
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -26,6 +26,12 @@ check: setup ## ruff, mypy --strict, and the test suite
 
 bench: setup ## measure on this machine, and write BENCHMARKS.md
 	@$(PYTHON) -m tests.bench
+
+attack: setup ## attack a gateway, and one without the defence that stops each attack
+	@$(PYTHON) -m tests.attack
+
+power: setup ## cut the power at every operation of the flash, and kill the VM 200 times
+	@CARPORT_POWER_EVERY=1 CARPORT_POWER_KILLS=200 $(PYTHON) -m pytest -q -s tests/power
 
 soak: setup ## a simulated day and an hour of real time at a steady load (SOAK_MINUTES=60)
 	@$(PYTHON) -m tests.soak
