@@ -116,14 +116,17 @@ class Archive:
         """Take note that the newest block grows no more."""
         self._previous = tag
 
-    def use_schema(self, encode: "Callable[[int], bytes]") -> int:
+    def use_schema(self, encode: "Callable[[int], list[Piece]]") -> int:
         """Return the number of the schema that encode(number) makes; store it if it is new."""
-        digest = sha256(encode(0)).digest()[:_DIGEST_BYTES]
+        hashed = sha256()
+        for piece in encode(0):
+            hashed.update(piece)
+        digest = hashed.digest()[:_DIGEST_BYTES]
         if digest != self._schema_digest:
             self.schema += 1
             self._schema_digest = digest
             self._store()
-            self._records.put_block("block-s" + str(self.schema), [bytearray(encode(self.schema))])
+            self._records.put_block("block-s" + str(self.schema), encode(self.schema))
         return self.schema
 
     def erase_below(self, number: int) -> int:

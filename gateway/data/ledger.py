@@ -18,6 +18,7 @@ from hashlib import sha256
 
 from gateway import cbor
 from gateway.const import const
+from gateway.errors import DecodeError
 from gateway.oscore.ccm import NONCE_BYTES, encode_associated_data, seal
 from gateway.oscore.hkdf import hmac_sha256
 from gateway.vault.root import LEDGER_KEY
@@ -36,7 +37,7 @@ _RECORD = "ledger"
 _MAC_KEY_BYTES = const(32)
 _DETAIL_KEY_BYTES = const(16)
 _BOOT_BYTES = const(8)
-_SEGMENT_BYTES = const(1000)
+_SEGMENT_ENTRIES = const(12)
 SEGMENTS = const(64)
 
 
@@ -64,7 +65,7 @@ class Ledger:
         self._boot = random(_BOOT_BYTES)
         self._later: list[tuple[str, str, Any, int]] = []
         self._segments: list[int] = []
-        self._segment: bytearray | None = None  # the last one, while it is not durable
+        self._segment: list[bytes] | None = None  # the last one, while it is not durable
         self._change = 0
         self.next = 1
         self._mac = bytes(MAC_BYTES)
@@ -104,14 +105,14 @@ class Ledger:
         mac = hmac_sha256(mac_key, self._mac + counted + digest)[:MAC_BYTES]
         row = cbor.encode([number, sealed, mac])
         segment = self._last_segment()
-        if not segment or len(segment) + len(row) > _SEGMENT_BYTES:
+        if not segment or len(segment) > _SEGMENT_ENTRIES:
             segment = self._begin_segment(number)
-        segment.extend(row)
+        segment.append(row)
         self._segment = segment
         self.next += 1
         self._mac = mac
         name = _name(self._segments[-1])
-        self._change, _ = self._records.put_block(name, [bytearray(segment)])
+        self._change, _ = self._records.put_block(name, [bytearray(row) for row in segment])
         return self._change
 
     def add_later(self, kind: str, by: str, detail: "Any", now_ms: int) -> None:
@@ -130,22 +131,23 @@ class Ledger:
         if self._segment is not None and self._records.acknowledged >= self._change:
             self._segment = None
 
-    def read(self, number: int) -> "tuple[bytes, list[Any]]":
-        """Return the MAC before an entry, and the entries from there to its segment's end."""
+    def read(self, number: int) -> "tuple[bytes, list[bytes]]":
+        """Return the MAC before an entry, and the entries from there to its segment's end.
+
+        They are [number, sealed, mac] each, in CBOR.
+        """
         begin = 0
         for candidate in self._segments:
             if candidate <= number:
                 begin = candidate
         if not begin or number >= self.next:
             return self._mac, []
-        is_last = begin == self._segments[-1]
-        segment = bytes(self._last_segment()) if is_last else self._stored(begin)
+        segment = self._last_segment() if begin == self._segments[-1] else self._stored(begin)
         if not segment:  # damaged: the gap in the numbers shows it
             return bytes(MAC_BYTES), []
-        before, entries = _decode(segment)
-        while entries and entries[0][0] < number:
-            before = entries.pop(0)[2]
-        return before, entries
+        skipped = number - begin
+        before = cbor.decode(segment[skipped])
+        return (before if skipped == 0 else before[2]), segment[skipped + 1 :]
 
     def erase_details(self) -> int:
         """Destroy the key of what the entries so far say; return the change's number."""
@@ -153,55 +155,55 @@ class Ledger:
         keys = [mac_key, self._random(_DETAIL_KEY_BYTES), self.next]
         return self._records.put_root(LEDGER_KEY, keys)
 
-    def _last_segment(self) -> bytearray:
+    def _last_segment(self) -> "list[bytes]":
         """Return the segment that is added to, empty if there is none."""
         if self._segment is None:
-            return (
-                bytearray(self._stored(self._segments[-1]) or b"")
-                if self._segments
-                else bytearray()
-            )
+            return self._stored(self._segments[-1]) or [] if self._segments else []
         return self._segment
 
-    def _begin_segment(self, number: int) -> bytearray:
+    def _begin_segment(self, number: int) -> "list[bytes]":
         self._segments = self._segments + [number]
         if len(self._segments) > SEGMENTS:
             self._records.delete(_name(self._segments.pop(0)))
         self._records.put(_RECORD, cbor.encode(self._segments))
-        return bytearray(cbor.encode(self._mac))
+        return [cbor.encode(self._mac)]
 
     def _resume(self) -> None:
         """Go on behind the last entry that storage has."""
         number = self._segments[-1]
         segment = self._stored(number)
-        if segment is None:  # the power was cut before it was there, or it is damaged
+        if not segment:  # the power was cut before it was there, or it is damaged
             self.next = number
             self._segments.pop()
             if self._segments:
                 self._resume()
             return
-        self._mac, entries = _decode(segment)
-        self.next = number + len(entries)
-        if entries:
-            self._mac = entries[-1][2]
+        self.next = number + len(segment) - 1
+        last = cbor.decode(segment[-1])
+        self._mac = last if len(segment) == 1 else last[2]
 
-    def _stored(self, number: int) -> "bytes | None":
+    def _stored(self, number: int) -> "list[bytes] | None":
+        """Return a segment's items, each in CBOR: the MAC before it, and its entries."""
         name = _name(number)
         record = self._read_block(name)
-        if record is None:
+        pieces = None if record is None else self._records.open_block(name, record)
+        if pieces is None:
             return None
-        pieces = self._records.open_block(name, record)
-        return None if pieces is None else b"".join(pieces)
-
-
-def _decode(segment: bytes) -> "tuple[bytes, list[Any]]":
-    """Return the MAC before a segment's first entry, and its entries."""
-    reader = cbor.Reader(segment)
-    before: bytes = reader.item(0)
-    entries = []
-    while reader.offset < len(segment):
-        entries.append(reader.item(1))
-    return before, entries
+        items = []
+        left = b""
+        for piece in pieces:
+            left += bytes(piece)
+            offset = 0
+            while True:  # until the next item is not whole yet
+                reader = cbor.Reader(left[offset:])
+                try:
+                    reader.item(1)
+                except DecodeError:
+                    break
+                items.append(left[offset : offset + reader.offset])
+                offset += reader.offset
+            left = left[offset:]
+        return items
 
 
 def _name(number: int) -> str:

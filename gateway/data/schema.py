@@ -10,13 +10,17 @@ else is stored as an index into the values that the column can have.
 """
 
 from gateway import cbor
+from gateway.const import const
 from gateway.errors import DecodeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from gateway.oscore.ccm_stream import Piece
     from gateway.vehicle.state import VehicleState
+
+_PIECE_BYTES = const(200)
 
 DATATYPES = (
     "boolean",
@@ -90,24 +94,22 @@ class Columns:
                 is_known = True
         return is_known
 
-    def append_schema(self, buffer: bytearray) -> None:
-        """Append what `carport.cddl` calls a column, for each."""
-        cbor.append_head(buffer, cbor.ARRAY, len(self._steps))
-        for column in range(len(self._steps)):
-            leaf = self._leaves[column]
-            described: dict[str, Any] = {
-                "path": self._state.paths[leaf],
-                "datatype": DATATYPES[self._datatypes[column]],
-            }
-            unit = self._state.unit(leaf)
-            if unit is not None:
-                described["unit"] = unit
-            step = self._steps[column]
-            if step:
-                described["scale"] = _reduced(step, self._state.denominator(leaf))
-            else:
-                described["values"] = self._state.values(leaf)
-            cbor.append_item(buffer, described)
+    def describe(self, column: int) -> "dict[str, Any]":
+        """Return what `carport.cddl` calls column."""
+        leaf = self._leaves[column]
+        described: dict[str, Any] = {
+            "path": self._state.paths[leaf],
+            "datatype": DATATYPES[self._datatypes[column]],
+        }
+        unit = self._state.unit(leaf)
+        if unit is not None:
+            described["unit"] = unit
+        step = self._steps[column]
+        if step:
+            described["scale"] = _reduced(step, self._state.denominator(leaf))
+        else:
+            described["values"] = self._state.values(leaf)
+        return described
 
     def _step(self, column: int, precision: "dict[str, list[int]]") -> int:
         """Return how much of a leaf's scaled value one step of its column is."""
@@ -132,11 +134,14 @@ class Columns:
         return step
 
 
-def encode_schema(number: int, profile: str, groups: "list[tuple[str, int, Columns]]") -> bytes:
+def encode_schema(
+    number: int, profile: str, groups: "list[tuple[str, int, Columns]]"
+) -> "list[Piece]":
     """Return the map that `carport.cddl` calls schema; groups: (name, interval_s, columns).
 
-    It is written piece by piece, in the order of deterministic CBOR: it may take 3 kB.
+    It is made in pieces of some 256 bytes, in the order of deterministic CBOR: it may take 3 kB.
     """
+    pieces: list[Piece] = []
     buffer = bytearray()
     cbor.append_head(buffer, cbor.MAP, 3)
     cbor.append_item(buffer, "groups")
@@ -146,14 +151,20 @@ def encode_schema(number: int, profile: str, groups: "list[tuple[str, int, Colum
         cbor.append_item(buffer, "group")
         cbor.append_item(buffer, name)
         cbor.append_item(buffer, "columns")
-        columns.append_schema(buffer)
+        cbor.append_head(buffer, cbor.ARRAY, len(columns))
+        for column in range(len(columns)):
+            cbor.append_item(buffer, columns.describe(column))
+            if len(buffer) > _PIECE_BYTES:
+                pieces.append(buffer)
+                buffer = bytearray()
         cbor.append_item(buffer, "interval_s")
         cbor.append_item(buffer, interval_s)
     cbor.append_item(buffer, "schema")
     cbor.append_item(buffer, number)
     cbor.append_item(buffer, "profile")
     cbor.append_item(buffer, profile)
-    return bytes(buffer)
+    pieces.append(buffer)
+    return pieces
 
 
 def _reduced(numerator: int, denominator: int) -> "list[int]":

@@ -16,13 +16,11 @@ from gateway.coap.numbers import (
 from gateway.data.consent import read_grant, read_transfer, region_of
 from gateway.endpoint import CHALLENGE
 from gateway.request import CBOR_FORMAT, diagnostic
-from gateway.resources.pieces import in_pieces
+from gateway.resources.pieces import Pieces
 from gateway.vault.principals import OWNER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from gateway.data.keeper import Keeper
     from gateway.request import Answer, Request
 
@@ -58,19 +56,32 @@ class ConsentResource:
 
     def _show_all(self) -> "Answer":
         grants, transfers = self._keeper.consents.all()
-        shown = {
-            "groups": sorted(self._keeper.groups),
-            "grants": grants,
-            "transfers": transfers,
-        }
-        return CONTENT, CBOR_FORMAT, in_pieces(cbor.encode(shown))
+        pieces = Pieces()
+        pieces.head(cbor.MAP, 3)
+        pieces.item("grants")
+        pieces.head(cbor.MAP, len(grants))
+        for group in sorted(grants, key=cbor.encode):
+            pieces.item(group)
+            pieces.item(grants[group])
+        pieces.item("groups")
+        pieces.item(sorted(self._keeper.groups))
+        pieces.item("transfers")
+        pieces.item(transfers)
+        return CONTENT, CBOR_FORMAT, pieces.finish()
 
     def _show(self, group: str) -> "Answer":
-        shown: dict[str, Any] = {"paths": self._keeper.columns(group, {}).paths()}
+        paths = self._keeper.columns(group, {}).paths()
         grants = self._keeper.consents.all()[0]
+        pieces = Pieces()
+        pieces.head(cbor.MAP, 1 + (group in grants))
         if group in grants:
-            shown["grant"] = grants[group]
-        return CONTENT, CBOR_FORMAT, in_pieces(cbor.encode(shown))
+            pieces.item("grant")
+            pieces.item(grants[group])
+        pieces.item("paths")
+        pieces.head(cbor.ARRAY, len(paths))
+        for path in paths:
+            pieces.item(path)
+        return CONTENT, CBOR_FORMAT, pieces.finish()
 
     def _grant(self, group: str, request: "Request") -> "Answer":
         keeper = self._keeper

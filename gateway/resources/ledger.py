@@ -4,7 +4,7 @@ from gateway import cbor
 from gateway.coap.numbers import CONTENT, DELETE, DELETED, GET, METHOD_NOT_ALLOWED
 from gateway.endpoint import CHALLENGE
 from gateway.request import CBOR_FORMAT, diagnostic
-from gateway.resources.pieces import in_pieces
+from gateway.resources.pieces import Pieces
 from gateway.vault.principals import OWNER
 
 TYPE_CHECKING = False
@@ -39,10 +39,13 @@ class LedgerResource:
         if len(segments) > 1 and segments[1].isdigit():
             number = max(number, int(segments[1]))
         before, entries = ledger.read(number)
-        answer = {
-            "first": ledger.first,
-            "next": ledger.next,
-            "before": before,
-            "entries": entries,
-        }
-        return CONTENT, CBOR_FORMAT, in_pieces(cbor.encode(answer))
+        pieces = Pieces()
+        pieces.head(cbor.MAP, 4)
+        for name, value in (("next", ledger.next), ("first", ledger.first), ("before", before)):
+            pieces.item(name)
+            pieces.item(value)
+        pieces.item("entries")
+        pieces.head(cbor.ARRAY, len(entries))
+        for entry in entries:
+            pieces.encoded(entry)
+        return CONTENT, CBOR_FORMAT, pieces.finish()

@@ -31,7 +31,6 @@ from gateway.data.chain import ID_BYTES
 from gateway.endpoint import CHALLENGE
 from gateway.errors import DecodeError
 from gateway.request import CBOR_FORMAT, MAX_BLOCK_BYTES, diagnostic
-from gateway.resources.pieces import in_pieces
 from gateway.vault.principals import DRIVER, OWNER
 
 TYPE_CHECKING = False
@@ -88,9 +87,9 @@ class RecordsResource:
                 return self._give_key(request)
             return self._confirm(request) if name == b"erased" else _NOT_HERE
         if not name:
-            return CONTENT, CBOR_FORMAT, in_pieces(cbor.encode(self._describe()))
+            return CONTENT, CBOR_FORMAT, cbor.encode(self._describe())
         if name == b"live":
-            return CONTENT, CBOR_FORMAT, in_pieces(cbor.encode(self._live(request.now_ms)))
+            return CONTENT, CBOR_FORMAT, cbor.encode(self._live(request.now_ms))
         number = int(segments[-1]) if segments[-1].isdigit() else -1
         if number >= 0 and len(segments) == 2:
             return self._give_block(request, number)
