@@ -116,14 +116,15 @@ class Shell:
             frames = gateway.frames()
             self.frames += frames
             self.datagrams += gateway.datagrams()
-            for transmission in gateway.cancels():
+            cancels = gateway.cancels()
+            for transmission in cancels:
                 if transmission in self.frames:
                     self.frames.remove(transmission)
                     self.cancelled.append(transmission)
                     gateway.frame_failed(transmission, self.now_ms)
             if self.acknowledges_frames:
                 self.acknowledge_frames()
-            if not saves and not frames:
+            if not saves and not frames and not cancels:
                 return
 
     def save(self, name: str, data: "Data | None") -> None:
