@@ -34,7 +34,7 @@ from gateway.coap.numbers import (
 from gateway.oscore import option
 from tests.models.car import Car
 from tests.models.host import Host, Response
-from tests.models.shell import Shell
+from tests.models.shell import Shell, profile
 
 VICTIM = "victim"
 OBSERVING = [(OBSERVE, b"")]
@@ -405,8 +405,11 @@ def test_whoever_reads_much_takes_nobody_elses_blocks_away(
 ) -> None:
     viewers = [proven(host, name=name, role="viewer") for name in "ab"]
     etags = [read(viewers[0], path, 0) for path in ("lock", "climate")]
-    for path in ("lock", "climate", "signals", "lock", "climate", "signals") * 4:
-        read(viewers[1], path, 0)
+    paths = [leaf[0] for leaf in profile()["leaves"]]
+    for first in range(12):
+        first_block = [(BLOCK2, block.encode(0, False, 2))]
+        asked = paths[first : first + 4]
+        assert ask(viewers[1], FETCH, ["signals"], asked, options=first_block).option(ETAG)
     assert [read(viewers[0], path, 1) for path in ("lock", "climate")] == etags
 
 
