@@ -1,4 +1,4 @@
-"""Large answers, made in blocks as the endpoint sends them: even a full heap has room for those."""
+"""Large answers, made in blocks as the endpoint sends them: a full heap has room for those."""
 
 from gateway import cbor
 from gateway.request import MAX_BLOCK_BYTES
