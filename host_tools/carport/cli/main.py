@@ -21,6 +21,7 @@ _COMMANDS = {
     "sim": ("carport.cli.sim:sim", "Steer the emulated world: signals, faults, a drive."),
     "pair": ("carport.cli.pair:pair", "Pair with a gateway over the cable."),
     "keys": ("carport.cli.keys:keys", "Share the car, and take it back."),
+    "data": ("carport.cli.data:data", "The car's data: consent, export, plot, erase."),
     "arm": ("carport.cli.arm:arm", "Let the gateway send to the car, or only listen."),
     "discover": ("carport.cli.discover:discover", "List the gateways on this network."),
     "lock": ("carport.cli.lock:lock", "Lock the car."),

@@ -230,6 +230,17 @@ class Archive:
             row = {path: _value(value, datatype) for *_, path, value, datatype in cells}
             yield Sampled(unix_ms, name, block, uptime_ms, region, row)
 
+    def columns(self) -> list[tuple[str, Column]]:
+        """Return each column that has samples, with its group, as its newest schema has it."""
+        newest = {
+            (group.name, column.path): column
+            for schema in self.schemas()
+            for group in schema.groups
+            for column in group.columns
+        }
+        found = self._db.execute('select "group", path from columns order by "group", path')
+        return [(group, newest[group, path]) for group, path in found]
+
     def note(self, name: str) -> str | None:
         """Return what was noted under a name, None if nothing was."""
         row = self._db.execute("select value from notes where name = ?", (name,)).fetchone()

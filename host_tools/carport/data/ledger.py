@@ -16,6 +16,7 @@ import cbor2
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
+from carport.client.data import DataRequests
 from carport.data.keychain import MAC_BYTES, LedgerKeys
 from carport.errors import CarportError
 
@@ -89,12 +90,22 @@ def decode_page(payload: bytes) -> Page:
         ) from error
 
 
+async def read_pages(requests: DataRequests) -> list[Page]:
+    """Return the whole ledger as far as the board gives it."""
+    pages = [decode_page(await requests.ledger(0))]
+    while pages[-1].entries and pages[-1].entries[-1].number + 1 < pages[-1].next:
+        pages.append(decode_page(await requests.ledger(pages[-1].entries[-1].number + 1)))
+    return pages
+
+
 def verify(pages: Iterable[Page], keys: LedgerKeys) -> Verdict:
     """Check all pages, in their order, and the head that was seen before."""
+    announced = 1
     number: int | None = None
     mac = bytes(MAC_BYTES)
     head = keys.head
     for page in pages:
+        announced = page.next
         if number is None:
             number, mac = page.first, page.before
             if number == 1 and mac != bytes(MAC_BYTES):
@@ -114,6 +125,8 @@ def verify(pages: Iterable[Page], keys: LedgerKeys) -> Verdict:
     last = 0 if number is None else number - 1
     if head is not None and head[0] > last:
         return Verdict((last, mac), last + 1, f"its end was cut off: {head[0]} entries were seen")
+    if number is not None and number < announced:
+        return Verdict((last, mac), number, "an entry is missing")
     return Verdict((last, mac))
 
 

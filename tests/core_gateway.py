@@ -1,0 +1,96 @@
+"""The real core behind real sockets, in this process: a gateway whose car and time a test sets.
+
+It differs from the real board: the shell is tests/models/shell.py, so nothing is flash, and time
+passes by itself only as fast as here, or faster when the test lets it (`paused`).
+"""
+
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.fake_gateway import Cable
+from tests.models.shell import Shell
+
+Peer = tuple[int, tuple[str, int]]
+
+
+class CoreGateway:
+    """Serves on loopback while it is open; `cable` is a second port, which counts as the cable.
+
+    Attributes:
+        shell: the board; touch it inside `paused` alone.
+        is_cut: whether datagrams get lost, both ways.
+        cut_after: how many more answers leave before the link is cut, None for all.
+    """
+
+    def __init__(self) -> None:
+        self.shell = Shell()
+        self.is_cut = False
+        self.cut_after: int | None = None
+        self._sockets = [_bound(), _bound()]
+        self._lock = threading.Lock()
+        self._is_open = True
+        self._thread = threading.Thread(target=self._serve)
+
+    @property
+    def address(self) -> str:
+        """Where it is on the LAN."""
+        return f"127.0.0.1:{self._sockets[0].getsockname()[1]}"
+
+    def __enter__(self) -> "CoreGateway":
+        self._thread.start()
+        self._cable = Cable(self._sockets[1].getsockname()[1])
+        self.port = self._cable.__enter__().port
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._cable.__exit__(*exception)
+        self._is_open = False
+        self._thread.join()
+        for each in self._sockets:
+            each.close()
+
+    @contextmanager
+    def paused(self) -> Iterator[Shell]:
+        """Give the board, whose time stands still meanwhile, unless the test lets it pass."""
+        with self._lock:
+            yield self.shell
+
+    def reboot(self) -> None:
+        """Cut the board's power, and give it back."""
+        with self._lock:
+            self.shell = self.shell.reboot()
+
+    def _serve(self) -> None:
+        last_s = time.monotonic()
+        while self._is_open:
+            ready, _, _ = select.select(self._sockets, [], [], 0.02)
+            now_s = time.monotonic()
+            with self._lock:
+                self.shell.advance(round((now_s - last_s) * 1000))
+                last_s = now_s
+                for each in ready:
+                    index = self._sockets.index(each)
+                    data, address = each.recvfrom(2048)
+                    if not self.is_cut:
+                        self.shell.receive_datagram(data, (index, address), cable=index == 1)
+                self._send()
+
+    def _send(self) -> None:
+        datagrams, self.shell.datagrams = self.shell.datagrams, []
+        for data, peer in datagrams:
+            if self.cut_after is not None:
+                self.is_cut = self.is_cut or self.cut_after == 0
+                self.cut_after = max(0, self.cut_after - 1)
+            if not self.is_cut:
+                index, address = peer  # type: ignore[misc]
+                self._sockets[index].sendto(data, address)
+
+
+def _bound() -> socket.socket:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    bound.bind(("127.0.0.1", 0))
+    return bound

@@ -1,0 +1,95 @@
+"""An owner's computer and a board with the real core, whose car and time the test sets."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from carport.cli.main import run
+from carport.client.known_gateways import KnownGateway
+from carport.client.pairing import pair
+from tests.core_gateway import CoreGateway
+from tests.models.car import Car
+
+NAME = "test"
+
+
+@dataclass
+class Owner:
+    """Runs `carport data` in this process, as somebody types it."""
+
+    board: CoreGateway
+    capsys: pytest.CaptureFixture[str]
+    speeds: list[float] = field(default_factory=list)
+
+    def run(self, *words: str, exit_code: int = 0) -> str:
+        """Run `carport data WORDS`, which ends with exit_code; return what it printed."""
+        self.capsys.readouterr()
+        code = run(["data", *words])
+        printed = self.capsys.readouterr()
+        assert code == exit_code, f"{code}: {printed.out}{printed.err}"
+        return printed.out + printed.err
+
+    def told(self, *words: str, exit_code: int = 0) -> dict[str, Any]:
+        """Run it with --json; return what it told."""
+        fields: dict[str, Any] = json.loads(
+            self.run(*words, "--json", exit_code=exit_code).splitlines()[-1]
+        )
+        return fields
+
+    def consent(self, *groups: str, every: str = "1s", region: str = "DE") -> None:
+        """Consent to recording these groups."""
+        terms = ("--purpose", "test", "--until", "2027-06-01", "--every", every)
+        self.run("consent", *(groups or ("driving",)), *terms, "--region", region)
+
+    def drive(self, seconds: int = 130, kph: float = 40.0) -> None:
+        """Let the car drive for so long, each second a bit faster."""
+        with self.board.paused() as shell:
+            car = Car(shell)
+            for second in range(seconds):
+                car.signals["DRV_Status"]["Speed"] = kph + second / 4 % 100
+                car.run(1000)
+
+
+@pytest.fixture
+def board() -> Iterator[CoreGateway]:
+    with CoreGateway() as running:
+        yield running
+
+
+@pytest.fixture
+def pair_at(
+    board: CoreGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], KnownGateway]:
+    """`pair_at("laptop")`: from now on this is another computer, which has paired."""
+
+    def at(computer: str) -> KnownGateway:
+        monkeypatch.setenv("CARPORT_HOME", str(tmp_path / computer))
+        with board.paused() as shell:
+            shell.gateway.press_button(3000, shell.now_ms)
+        paired = asyncio.run(pair(board.port, NAME, is_replacing=False, timeout_s=5)).gateway
+        known = replace(paired, addresses=[board.address])
+        known.save()
+        return known
+
+    return at
+
+
+@pytest.fixture
+def owner(
+    board: CoreGateway,
+    pair_at: Callable[[str], KnownGateway],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Owner:
+    """An owner who has paired; files go into the folder desk."""
+    pair_at("home")
+    desk = tmp_path / "desk"
+    desk.mkdir()
+    monkeypatch.chdir(desk)
+    return Owner(board, capsys)
