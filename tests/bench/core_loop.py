@@ -57,11 +57,17 @@ class Rig:
         self._echo = b""
         self._echo_ms = 0
         self.advance()
+        self.prove()
 
     def ask(self, request: bytes) -> bytes:
         """Return the answer to a datagram."""
         self.gateway.receive_datagram(request, _PEER, self.now_ms)
         return self.settle()[0][0]
+
+    def prove(self) -> None:
+        """Show the gateway where the host is, as a client does with its first request."""
+        code, _, _ = self.host.open(self.ask(self.host.seal(GET, b"lock", echo=self.echo())))
+        assert code == CONTENT
 
     def observe(self) -> None:
         """Let the host observe /lock from now on."""
