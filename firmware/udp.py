@@ -5,7 +5,7 @@ Rules:
 1. What does not come from the board's own subnet is dropped here, and counted: nobody on another
    network has any business with a car. On a PC what is sent has a time to live of 1 as well, so no
    router passes it on; MicroPython cannot set that on an ESP32.
-2. What the core drops unread, because its host sends too much, costs no turn of the loop: up to 16
+2. What the core drops unread, because its host sends too much, costs no turn of the loop: up to 32
    such datagrams are taken at once, until one is read.
 
 An address is what MicroPython's sockets make of it: on a PC the bytes of a sockaddr_in, on an
@@ -27,7 +27,7 @@ COAP_PORT = 5683
 ALL_COAP_NODES = "224.0.1.187"  # RFC 7252 section 12.8
 
 _MAX_BYTES = const(641)  # one more than the core takes, so that it can tell a longer one
-_MAX_DROPPED = const(16)
+_MAX_DROPPED = const(32)  # which is as much garbage as one that is read
 _MAX_NEIGHBOURS = const(16)
 _IPPROTO_IP = const(0)
 _IP_TTL = const(2)

@@ -111,11 +111,11 @@ print(core.read, link.off_link)
     ]
 
 
-def test_one_turn_drops_16_datagrams_or_reads_one() -> None:
+def test_one_turn_drops_32_datagrams_or_reads_one() -> None:
     assert run(
         """
 near, far = host("127.0.0.8"), host("127.0.0.99")
-for number in range(20):
+for number in range(40):
     near.send(b"." * 40)
 near.send(b"first")
 near.send(b"second")
@@ -125,11 +125,11 @@ for _ in range(5):
     print(core.dropped, [data for data, _, _ in core.read], link.off_link)
 """
     ) == [
-        "16 [] 0",
-        "20 [b'first'] 0",
-        "20 [b'first', b'second'] 0",
-        "20 [b'first', b'second'] 1",
-        "20 [b'first', b'second'] 1",
+        "32 [] 0",
+        "40 [b'first'] 0",
+        "40 [b'first', b'second'] 0",
+        "40 [b'first', b'second'] 1",
+        "40 [b'first', b'second'] 1",
     ]
 
 
