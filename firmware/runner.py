@@ -23,7 +23,7 @@ Rules:
    `gc.threshold` keeps its default: MicroPython collects by itself only when the heap is full.
 4. An error costs its input, not the gateway: it is logged with its trace. Too many in a minute,
    and the board is reset. The watchdog is fed after a turn without one (firmware/health.py).
-5. After a wipe the board starts again, half a second later.
+5. After a wipe the board starts again, half a second later; and when the core wants it.
 """
 
 import gc
@@ -141,6 +141,8 @@ class Runner:
                 bus.handle_timer(now_ms)
             self._garbage_kib += 1
             self._settle()
+            if self._gateway.wants_restart and not self._failed:
+                self._reset()
             wait_ms = 0
         if self._failed:
             if now_ms >= self._save_again_ms:

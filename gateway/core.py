@@ -254,6 +254,11 @@ class Gateway:
         return self._endpoint.counters
 
     @property
+    def wants_restart(self) -> bool:
+        """Whether the shell should start the board anew, as after a power cut."""
+        return self._home.wants_restart
+
+    @property
     def is_urgent(self) -> bool:
         """Whether a command is about to be sent: no time for anything that can wait."""
         return self._engine.is_active and self._engine.is_urgent()

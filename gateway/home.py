@@ -2,18 +2,23 @@
 
 The ledger and the settings are always there. All that records is loaded at boot if anything was
 ever consented to, else when somebody first asks: a board that records nothing has its heap for
-itself.
+itself. What is loaded so late lies scattered over the heap, and nothing moves it together; so ten
+seconds after the first consent the board wants to restart, and begins again with everything in
+its place.
 
     /settings /ledger /consent /records      each loaded with its first request
     /keys /time /arm                         their changes go into the ledger
 """
 
 from gateway.coap.numbers import DELETE, GET, POST, PUT
+from gateway.const import const
 from gateway.data.ledger import Ledger
 from gateway.resources.deferred import DeferredResource
 from gateway.resources.noted import NotedResource
 from gateway.vault.principals import DRIVER, OWNER
 from gateway.vault.settings import Settings
+
+_RESTART_MS = const(10_000)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +34,10 @@ if TYPE_CHECKING:
 
 
 class Home:
-    """All of it; `resources` are the endpoint's, {first segment: resource}."""
+    """All of it; `resources` are the endpoint's, {first segment: resource}.
+
+    wants_restart: the board should start anew, for the sake of its heap.
+    """
 
     def __init__(
         self,
@@ -56,6 +64,8 @@ class Home:
         self._started_ms = now_ms
         self.settings = Settings(records, name)
         self.ledger = Ledger(records, read_block, aes, random, clock.unix_s, now_ms)
+        self.wants_restart = False
+        self._restart_ms: int | None = None
         self._keeper: Keeper | None = None
         self._resources: dict[bytes, Any] = {}
 
@@ -81,6 +91,7 @@ class Home:
             resources[segment] = DeferredResource(segments, roles, load)
         if is_recording and self._records.get("consent") is not None:
             self._load_records(self._started_ms)
+            self._restart_ms = None
 
     def note(self, kind: str, by: str, detail: "Any", now_ms: int) -> None:
         """Put something into the ledger that nobody waits for."""
@@ -96,8 +107,14 @@ class Home:
         """Do what is due; nothing is stored unless it may be."""
         if may_store and self.ledger.is_waiting:
             self.ledger.write_later()
-        if self._keeper is not None:
-            self._keeper.handle_timer(now_ms, may_store)
+        keeper = self._keeper
+        if keeper is None:
+            return
+        keeper.handle_timer(now_ms, may_store)
+        if self._restart_ms is not None and keeper.recorder.groups and may_store:
+            if not self._restart_ms:
+                self._restart_ms = now_ms + _RESTART_MS
+            self.wants_restart = now_ms >= self._restart_ms
 
     def next_timeout(self, may_store: bool) -> "int | None":
         """Return when `handle_timer` has something to do."""
@@ -122,6 +139,7 @@ class Home:
         if self._keeper is None:
             from gateway.data.keeper import Keeper
 
+            self._restart_ms = 0
             self._keeper = Keeper(
                 self._groups,
                 self._profile,

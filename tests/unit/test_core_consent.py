@@ -257,3 +257,21 @@ def test_transfers_are_dated_and_can_be_ended(owner: DataHost) -> None:
     assert owner.fetch("consent").value["transfers"] == {}
     assert said(owner)[-1] == ("transfer", "ann", {"region": "FR", "until": None})
     assert owner.host.request(GET, ["consent"]).code == CONTENT
+
+
+def test_after_the_first_consent_the_board_wants_to_restart_once(
+    shell: Shell, owner: DataHost, car: Car
+) -> None:
+    car.run(20_000)
+    assert not shell.gateway.wants_restart
+    owner.consent("driving")
+    car.run(9000)
+    assert not shell.gateway.wants_restart
+    car.run(3000)
+    assert shell.gateway.wants_restart
+    rebooted = shell.reboot()
+    owner.host.shell = rebooted
+    owner.consent("climate")
+    rebooted.advance(60_000)
+    assert not rebooted.gateway.wants_restart
+    assert owner.status()["recording"] == ["climate", "driving"]

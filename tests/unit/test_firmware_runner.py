@@ -19,6 +19,7 @@ class Core:
     is_urgent = False
     is_armed = False
     is_routing = False
+    wants_restart = False
     counters = {"accepted": 3}
 
     def __init__(self):
@@ -522,6 +523,19 @@ except Stop:
         "[('save', 'keys', b'1'), ('save', '*', None), ('saved', 2)] True",
         "restarts",
     ]
+
+
+def test_the_board_starts_again_when_the_core_wants_it_and_all_is_saved() -> None:
+    script = """
+core.wants_restart = True
+core.timeout_ms = clock.now
+from_host(b"x")
+try:
+    runner.turn()
+except Stop:
+    print("restarts", told)
+"""
+    assert run(script) == ["restarts ['timer']"]
 
 
 LITTER = """
