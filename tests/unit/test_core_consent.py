@@ -271,6 +271,7 @@ def test_after_the_first_consent_the_board_wants_to_restart_once(
     assert shell.gateway.wants_restart
     rebooted = shell.reboot()
     owner.host.shell = rebooted
+    owner.tell_time(TIME_S + 40)
     owner.consent("climate")
     rebooted.advance(60_000)
     assert not rebooted.gateway.wants_restart
