@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from gateway import cbor
 from tests.models.shell import profile
 from tests.power.nonces import Nonces
+from tests.power.saves import Save, Saves
 from tests.vm import VM
 
 BLOCKS = 32  # of the file system
@@ -31,9 +32,10 @@ class VmBoard:
         booted: the mark before the last boot's own operations, after those of a reset.
         left_at: the mark at which the last datagram left for each peer.
         requests: what came: (mark, peer, datagram).
+        saves: what its storage was given.
     """
 
-    def __init__(self, vm: VM, nonces: Nonces) -> None:
+    def __init__(self, vm: VM, nonces: Nonces, saves: Saves | None = None) -> None:
         self.now_ms = 0
         self.mark = 0
         self.booted = 0
@@ -44,11 +46,12 @@ class VmBoard:
         self.logs: list[str] = []
         self.is_formatted = False
         self.nonces = nonces
+        self.saves = saves or Saves()
         self._vm = vm
 
-    def make(self, is_bench: bool) -> None:
-        """Take a chip fresh from the factory."""
-        self.call("make", cbor.encode(profile()), BLOCKS, is_bench)
+    def make(self, is_bench: bool, blocks: int = BLOCKS) -> None:
+        """Take a chip fresh from the factory, with so many blocks for its file system."""
+        self.call("make", cbor.encode(profile()), blocks, is_bench)
 
     def power_on(self, seed: int, is_reset: bool = False) -> None:
         """Boot from the chip, whatever ran on it before; is_reset: all is destroyed first."""
@@ -108,6 +111,8 @@ class VmBoard:
                 self.datagrams.append((data, peer))
             elif kind == "frame":
                 self.frames.append(Frame(mark, *details))
+            elif kind == "saved":
+                self.saves.note(Save(details[0], mark, *details[1:]))
             elif kind == "log":
                 self.logs.append(details[0])
             elif kind == "booted":

@@ -11,6 +11,7 @@ from tests.power.chip import BLOCK_BYTES
 from tests.power.nonces import Nonces
 from tests.power.promises import Mark
 from tests.power.recovery import Recovery
+from tests.power.saves import Saves
 from tests.power.session import History
 from tests.power.torn import after, torn
 from tests.vm import VM
@@ -70,12 +71,16 @@ class Tally:
 
 
 class Trial:
-    """A session whose power is cut everywhere, and what was tried by now."""
+    """A session whose power is cut everywhere, and what was tried by now.
 
-    def __init__(self, vm: VM, history: History) -> None:
+    look: what asks the board, after each cut, for what was promised.
+    """
+
+    def __init__(self, vm: VM, history: History, look: type[Recovery] = Recovery) -> None:
         self.tally = Tally()
         self._vm = vm
         self._history = history
+        self._look = look
         self._machine = VmBoard(vm, Nonces())
 
     def run(
@@ -93,7 +98,7 @@ class Trial:
             AssertionError: a promise was broken.
         """
         machine = self._machine
-        machine.make(False)
+        machine.make(False, self._history.blocks)
         machine.call("keep", SESSION)
         image = Image(machine.erased())
         count = 0
@@ -116,8 +121,9 @@ class Trial:
 
     def _recover(self, cut: Cut) -> tuple[VmBoard, Recovery]:
         """Power on with the chip that is in, and see that nothing is lost."""
-        board = self._power_on(self._history.nonces(cut.done))
-        recovery = Recovery(board, self._history, cut.done)
+        saves = Saves((self._history.saves, cut.done))
+        board = self._power_on(self._history.nonces(cut.done), saves)
+        recovery = self._look(board, self._history, cut.done)
         recovery.check()
         return board, recovery
 
@@ -134,11 +140,12 @@ class Trial:
             for second in (cuts[0], *cuts[1 + done % 5 :][:1]):
                 machine.call("insert", RECOVERED, second.address, second.content)
                 self.tally.cuts["recovery, " + second.how] += 1
-                again = self._power_on(Nonces((board.nonces, done)))
-                Recovery(again, self._history, cut.done, (recovery, done)).check()
+                saves = Saves((board.saves, done))
+                again = self._power_on(Nonces((board.nonces, done)), saves)
+                self._look(again, self._history, cut.done, (recovery, done)).check()
             machine.call("patch", RECOVERED, *left.apply(operation))
 
-    def _power_on(self, nonces: Nonces) -> VmBoard:
-        board = VmBoard(self._vm, nonces)
+    def _power_on(self, nonces: Nonces, saves: Saves) -> VmBoard:
+        board = VmBoard(self._vm, nonces, saves)
         board.power_on(FIRST_SEED + self.tally.cuts.total())
         return board

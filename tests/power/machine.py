@@ -5,6 +5,7 @@ mark: how many operations the chip had done by then.
 """
 
 import hashlib
+import os
 
 import firmware.runner
 from firmware.aes import AES
@@ -12,11 +13,12 @@ from firmware.crash_log import CrashLog
 from firmware.health import Health
 from firmware.runner import Runner
 from firmware.start import open_storage
+from firmware.storage import Storage
 from gateway import cbor
 from gateway.core import Gateway
 from gateway.vault.root import NAME as ROOT
-from tests.power.chip import Chip
-from tests.power.ports import KEY_BLOCKS, Bus, Clock, Flash, Link, Source
+from tests.power.chip import BLOCK_BYTES, Chip
+from tests.power.ports import KEY_BLOCKS, MOUNT, Bus, Clock, Flash, Link, Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ class Machine:
         """
         self.clock.time_ms = now_ms
         storage = open_storage(Flash(self, is_reset))  # type: ignore[arg-type]
+        self._listen(storage)
         crashes = CrashLog()
         crashes.open(storage, "")
         records = storage.load()
@@ -67,7 +70,7 @@ class Machine:
             _random(seed),
             now_ms,
             "board",
-            dict,
+            _platform,
             self._is_bench,
             read_block=storage.read_block,
         )
@@ -116,6 +119,32 @@ class Machine:
     def renew_root(self) -> None:
         """Store the root once more, as if something in it had changed."""
         self._storage.save(ROOT, self._storage.load()[ROOT])
+
+    def stored(self) -> "list[tuple[str, bytes]]":
+        """Return each file that is not empty, and the SHA-256 of what is in it."""
+        found = []
+        for folder in ("/records/", "/blocks/"):
+            for name in os.listdir(MOUNT + folder):
+                with open(MOUNT + folder + name, "rb") as file:
+                    data = file.read()
+                if data:
+                    found.append((name, hashlib.sha256(data).digest()))
+        return found
+
+    def key_sectors(self) -> bytes:
+        """Return the content of the key partition."""
+        return bytes(self.chip.image[-KEY_BLOCKS * BLOCK_BYTES :])
+
+    def fill(self, free_bytes: int) -> None:
+        """Fill the flash with a file of somebody else's until so little is free."""
+        with open(MOUNT + "/other", "wb") as file:
+            while _platform()["storage_free"] > free_bytes:
+                file.write(bytes(BLOCK_BYTES))
+                file.flush()
+
+    def free_bytes(self) -> int:
+        """Return how much room the flash has."""
+        return _platform()["storage_free"]
 
     def set_deaf(self, is_deaf: bool) -> None:
         """Let no node acknowledge frames, or all of them again."""
@@ -174,11 +203,28 @@ class Machine:
                 return happened
         raise AssertionError("the runner does not come to rest")
 
+    def _listen(self, storage: Storage) -> None:
+        """Tell what is saved from now on: the mark before it, the name, and the bytes."""
+
+        def save(name: str, data: "Any") -> None:
+            begun = len(self.chip.journal)
+            Storage.save(storage, name, data)
+            if type(data) is list:
+                data = b"".join([bytes(piece) for piece in data])
+            self.tell("saved", begun, name, data)
+
+        storage.save = save  # type: ignore[method-assign]
+
     def _log(self, line: str) -> None:
         pass  # the cable has it too
 
     def _reset(self) -> None:
         raise AssertionError("the board restarts itself")
+
+
+def _platform() -> "dict[str, Any]":
+    _, block_bytes, _, _, free_blocks, *_ = os.statvfs(MOUNT)
+    return {"storage_free": block_bytes * free_blocks}
 
 
 def _random(seed: int):  # type: ignore[no-untyped-def]

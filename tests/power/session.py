@@ -11,7 +11,7 @@ from typing import Any
 from gateway.coap.numbers import CHANGED, CONTENT, DELETE, DELETED, EMPTY, GET, OBSERVE, POST
 from tests.models.car import Car, decoded
 from tests.models.host import Host, Response
-from tests.power.board import Frame, Operation, VmBoard
+from tests.power.board import BLOCKS, Frame, Operation, VmBoard
 from tests.power.nonces import Nonces
 from tests.power.promises import (
     Change,
@@ -23,6 +23,7 @@ from tests.power.promises import (
     Promises,
     Setting,
 )
+from tests.power.saves import Saves
 
 Wish = tuple[str, dict[str, Any]]
 LOCK: Wish = ("lock", {"command": "lock"})
@@ -46,6 +47,8 @@ class History:
     frames: list[Frame]
     requests: list[tuple[Mark, str, bytes]]
     eras: list[tuple[Mark, Nonces]]
+    saves: Saves
+    blocks: int = BLOCKS
 
     def has_acted(self, key: HeldKey, command: Command, cut: Mark) -> bool:
         """Tell whether a frame of a command that does more than wake the bus came before a cut."""
@@ -90,7 +93,13 @@ class Session:
         for wish in (LOCK, HEAT):
             self.command(heir, wish, self.obey)
         return History(
-            board.journal(), formatted, self.promises, board.frames, board.requests, self.eras
+            board.journal(),
+            formatted,
+            self.promises,
+            board.frames,
+            board.requests,
+            self.eras,
+            board.saves,
         )
 
     def use_keys(self, owner: HeldKey) -> None:
