@@ -39,7 +39,8 @@ def replay(stage: Stage, is_quick: bool) -> Outcome:
     with recorded_program(stage) as (path, program):
         recorded = record_unlock(path, program)
         stage.lock()
-        for way in ("same", "renumbered", "elsewhere", "cable"):
+        ways = ("elsewhere",) if is_quick else ("same", "renumbered", "elsewhere", "cable")
+        for way in ways:
             for data in recorded:
                 since, seen = stage.mark(), len(path.answers())
                 answer = send_again(stage, path, data, way)
