@@ -232,6 +232,8 @@ class Gateway:
     def saving_failed(self, is_full: bool, now_ms: int) -> None:
         """Take note that the shell could not save, and will try again; `saved` ends that."""
         reason = "the flash is full" if is_full else "the flash cannot be written"
+        if is_full:
+            self._home.make_room()
         self._engine.saving_failed(reason, now_ms)
         self._settle(now_ms)
 

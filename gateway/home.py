@@ -122,6 +122,11 @@ class Home:
             return 0
         return None if self._keeper is None else self._keeper.next_timeout(may_store)
 
+    def make_room(self) -> None:
+        """Let the oldest blocks go, for the flash is full."""
+        if self._keeper is not None:
+            self._keeper.archive.make_room()
+
     def describe(self) -> "dict[str, Any] | None":
         """Return what `carport.cddl` calls data-status, None if nothing is loaded."""
         keeper = self._keeper

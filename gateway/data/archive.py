@@ -129,6 +129,14 @@ class Archive:
             self._records.put_block("block-s" + str(self.schema), encode(self.schema))
         return self.schema
 
+    def make_room(self) -> None:
+        """Let a few of the oldest blocks go, for the flash is full."""
+        last = min(self.first + _DELETIONS, self.next - 1)
+        while self.first < last:
+            self._records.delete_first("block-" + str(self.first))
+            self.first += 1
+        self._store()
+
     def erase_below(self, number: int) -> int:
         """Delete all blocks below this number from now on; return the change's number."""
         self._erase_below = max(self._erase_below, number)

@@ -138,6 +138,14 @@ class Records:
         self._payloads.pop(name, None)
         return number
 
+    def delete_first(self, name: str) -> None:
+        """Remove a record before anything that waits, so that there is room for it."""
+        if not self._saves:
+            self.delete(name)
+        else:
+            self._payloads.pop(name, None)
+            self._saves.insert(0, (self._saves[0][0] - 1, name, None))
+
     def put_root(self, entry: int, value: "Any") -> int:
         """Replace an entry of the root; return the change's number. The old one is destroyed."""
         self.root.set(entry, value)

@@ -465,6 +465,42 @@ def test_the_ring_forgets_the_oldest(
     ]
 
 
+def test_on_a_full_flash_the_oldest_make_room(owner: DataHost, car: Car) -> None:
+    shell = owner.host.shell
+    for _ in range(12):
+        drive(car, 5)
+        owner.consent("driving")
+    save = shell.save
+    tried = []
+
+    def full(name: str, data: Any) -> None:
+        room = 12
+        blocks = [each for each in shell.storage if each[:6] == "block-" and each[6:].isdigit()]
+        tried.append(name)
+        if data is not None and name[:6] == "block-" and len(blocks) >= room:
+            raise OSError(28)
+        save(name, data)
+
+    def drain() -> None:
+        for _ in range(9):
+            try:
+                Shell.drain(shell)
+            except OSError:
+                shell.gateway.saving_failed(True, shell.now_ms)
+            else:
+                return
+        raise AssertionError("there is never room")
+
+    shell.save, shell.drain = full, drain  # type: ignore[method-assign]
+    drive(car, 70)
+    names = [name for name in shell.storage if name[:6] == "block-" and name[6:].isdigit()]
+    assert "block-13" in names
+    assert "block-1" not in names
+    assert len(names) <= 12
+    assert list(owner.sealed_blocks())[-1] == 13
+    check_order(owner.blocks())
+
+
 def test_blocks_are_kept_as_long_as_was_consented_to(owner: DataHost, car: Car) -> None:
     shell = owner.host.shell
     owner.consent("driving", keep_days=2)
