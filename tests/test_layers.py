@@ -48,7 +48,8 @@ LAYERS = {
     "gateway/can/": ("coap", "core", "oscore", "resources", "slipmux", "vault", "vehicle"),
     "gateway/vehicle/": ("coap", "core", "oscore", "resources", "slipmux"),
     "gateway/vault/": ("can", "core", "resources", "slipmux", "vehicle"),
-    "gateway/resources/": ("core", "slipmux"),
+    "gateway/data/": ("can", "coap", "core", "endpoint", "home", "resources", "slipmux"),
+    "gateway/resources/": ("core", "home", "slipmux"),
 }
 
 

@@ -180,7 +180,8 @@ def header_of(pieces: "list[Piece]") -> "dict[Any, Any]":
 
 def tag_of(pieces: "list[Piece]") -> bytes:
     """Return the tag of a sealed block: its last bytes."""
-    return (b"".join(pieces[-2:]))[-TAG_BYTES:]
+    end = b"".join([bytes(piece) for piece in pieces[-2:]])
+    return end[-TAG_BYTES:]
 
 
 def size_of(pieces: "list[Piece]") -> int:
