@@ -20,6 +20,8 @@ RESOURCE_TYPE = "carport.gateway"
 LINK = b"</system>;osc"  # all that a gateway tells a stranger, and only if that type was asked for
 
 _PING_REPEAT_S = 0.25
+_LOOPBACK = "127.0.0.1"
+_LOOPBACK_INTERFACES = ("lo", "lo0")  # on Linux, on macOS
 
 Address = tuple[str, int]
 
@@ -105,7 +107,13 @@ async def _discover_on(interface: str, timeout_s: float, found: dict[str, None])
 
 
 def _send_by(sock: socket.socket, interface: str) -> None:
-    """Let sock send multicasts by this interface, not beyond its link, and to this machine too."""
+    """Let sock send multicasts by this interface, not beyond its link, and to this machine too.
+
+    A gateway hears hosts of its own subnet alone, and on loopback the system would send from some
+    other interface's address.
+    """
+    if interface in _LOOPBACK_INTERFACES:
+        sock.bind((_LOOPBACK, 0))
     any_address = socket.inet_aton("0.0.0.0")
     index = socket.if_nametoindex(interface)
     request = struct.pack("@4s4si", socket.inet_aton(ALL_COAP_NODES), any_address, index)
