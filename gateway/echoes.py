@@ -2,8 +2,9 @@
 
     value = SHA-256(secret of this boot | kid | source | second), cut to 8 bytes
 
-A value is good for that key and source, for 4 to 5 s, and nothing is remembered: so nobody who is
-challenged takes another one's value away. Without the secret none can be told from another, and
+A value is good for that key and source, for 4 to 5 s, and none has to be remembered: so nobody who
+is challenged takes another one's value away. The last one is, only because most often it is the
+next to come, and hashing takes long. Without the secret none can be told from another, and
 of the digest too little is shown to go on from it.
 
 Whoever has not proven an address yet gets no answer larger than the request, and so the value may
@@ -32,10 +33,14 @@ class Echoes:
 
     def __init__(self, random: "Callable[[int], bytes]") -> None:
         self._secret = random(_SECRET_BYTES)
+        self._last: tuple[bytes, bytes | str | None, int, bytes] = (b"", None, 0, b"")
 
     def value(self, kid: bytes, source: "bytes | str | None", now_ms: int) -> bytes:
         """Return the value of this second."""
-        return self._value(kid, source, now_ms // _SECOND_MS)
+        second = now_ms // _SECOND_MS
+        value = _value(self._head(kid, source), second)
+        self._last = (kid, source, second, value)
+        return value
 
     def is_known(self, echo: bytes, kid: bytes, source: "bytes | str | None", now_ms: int) -> bool:
         """Tell whether this is a value for the key and source, of the last 4 to 5 s."""
@@ -43,15 +48,21 @@ class Echoes:
         if not MIN_ECHO_BYTES <= size <= ECHO_BYTES:
             return False
         second = now_ms // _SECOND_MS
+        last_kid, last_source, last_second, last = self._last
+        if last[:size] == echo and last_kid == kid and last_source == source:
+            return 0 <= second - last_second < _SECONDS
+        head = self._head(kid, source)
         for age in range(_SECONDS):
-            if self._value(kid, source, second - age)[:size] == echo:
+            value = _value(head, second - age)
+            if value[:size] == echo:
                 return True
         return False
 
-    def _value(self, kid: bytes, source: "bytes | str | None", second: int) -> bytes:
-        digest = sha256(self._secret)
+    def _head(self, kid: bytes, source: "bytes | str | None") -> bytes:
+        """Return what is hashed before the second; lengths keep its parts apart."""
         where = source.encode() if isinstance(source, str) else source or b""
-        for part in (kid, where, str(second).encode()):
-            digest.update(bytes((len(part),)))
-            digest.update(part)
-        return digest.digest()[:ECHO_BYTES]
+        return self._secret + bytes((len(kid), len(where))) + kid + where
+
+
+def _value(head: bytes, second: int) -> bytes:
+    return sha256(head + str(second).encode()).digest()[:ECHO_BYTES]
