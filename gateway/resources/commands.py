@@ -73,19 +73,8 @@ class CommandResource:
         command_id, command, arguments, lifetime_ms = self._decode(request.payload)
         digest = sha256(request.payload).digest()[:DIGEST_BYTES]
         key = request.known_key
-        known = self._receipts.under_way(key.kid, command_id)
-        if known is not None and known.digest == digest:
-            if len([pair for pair in self._waiting if pair[0] is known]) == MAX_ASKERS:
-                raise BusyError("enough requests wait for this command")
-            self._waiting.append((known, request))
-            return None
-        final = self._receipts.final(key.kid, command_id)
-        if final is not None and final[0] == digest:
-            request.after = max(request.after, self._receipts.change)
-            return answer_of(final[1], final[2])
         if command_id <= self._receipts.last_id(key.kid):
-            text = f"id {command_id} was used for another command, or long ago; ids count up"
-            return diagnostic(CONFLICT, text)
+            return self._repeat(request, command_id, digest)
         limits = key.principal.limits
         if limits is not None:
             refusal = limits.refusal(request.now_ms)
@@ -106,6 +95,26 @@ class CommandResource:
             self._waiting.remove((receipt, request))
             raise
         return None
+
+    def _repeat(self, request: "Request", command_id: int, digest: bytes) -> "Answer | None":
+        """Answer a command whose id was used before with what became, or becomes, of the first.
+
+        Raises:
+            BusyError: too many wait for that.
+        """
+        kid = request.known_key.kid
+        known = self._receipts.under_way(kid, command_id)
+        if known is not None and known.digest == digest:
+            if len([pair for pair in self._waiting if pair[0] is known]) == MAX_ASKERS:
+                raise BusyError("enough requests wait for this command")
+            self._waiting.append((known, request))
+            return None
+        final = self._receipts.final(kid, command_id)
+        if final is not None and final[0] == digest:
+            request.after = max(request.after, self._receipts.change)
+            return answer_of(final[1], final[2])
+        text = f"id {command_id} was used for another command, or long ago; ids count up"
+        return diagnostic(CONFLICT, text)
 
     def _decode(self, payload: bytes) -> "tuple[int, str, dict[str, Any], int | None]":
         """Return id, command, arguments and lifetime of a payload."""

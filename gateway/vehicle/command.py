@@ -49,7 +49,19 @@ class Transmission:
 
 
 class Command:
-    """A command under way."""
+    """A command under way.
+
+    What begins the same in each stands here as the class's own attribute: making one is quicker.
+    sent_ms, last_sent_ms: when the first and the last frame was acknowledged, -1 if none was.
+    """
+
+    phase = CHECK
+    check_until_ms = NEVER_MS
+    confirm_until_ms = NEVER_MS
+    sent_ms = last_sent_ms = -1
+    outstanding: Transmission | None = None
+    is_following = False
+    is_over = False
 
     def __init__(
         self,
@@ -70,19 +82,12 @@ class Command:
         if are_always_allowed(spec, receipt.arguments):
             self.interlocks = []
         self.expires_ms = now_ms + lifetime_ms
-        self.phase = CHECK
-        self.check_until_ms = NEVER_MS
         self.next_send_ms = now_ms
         self.sends_left: int = spec["count"]
-        self.sent_ms = self.last_sent_ms = -1  # when the first and the last was acknowledged
-        self.confirm_until_ms = NEVER_MS
-        self.outstanding: Transmission | None = None
         self.wake = WakeUp(wake)
         self.follow_up: list[Any] | None = spec["follow_up"]
         if self.follow_up and receipt.arguments.get(self.follow_up[0]) != self.follow_up[1]:
             self.follow_up = None
-        self.is_following = False
-        self.is_over = False
 
     @property
     def is_whole(self) -> bool:

@@ -104,15 +104,15 @@ class CommandEngine:
             lifetime_ms = longest
         command = Command(receipt, spec, self._wake, lifetime_ms, now_ms)
         queue = self._queues[spec["resource"]]
-        receipts_under_way = [other.receipt for other in self._under_way()]
-        own = [
-            other
-            for other in receipts_under_way
-            if other.kid == receipt.kid or (not is_owners and other.by == receipt.by)
-        ]
-        length = QUEUE_LENGTH + OWNERS_PLACES if is_owners else QUEUE_LENGTH
-        if len(queue) >= length or len(own) >= MAX_OF_ONE:
-            raise BusyError("too many commands are under way")
+        if self.is_active:
+            own = 0
+            for other in self._under_way():
+                theirs = other.receipt
+                if theirs.kid == receipt.kid or (not is_owners and theirs.by == receipt.by):
+                    own += 1
+            length = QUEUE_LENGTH + OWNERS_PLACES if is_owners else QUEUE_LENGTH
+            if len(queue) >= length or own >= MAX_OF_ONE:
+                raise BusyError("too many commands are under way")
         longer_queue = queue + [command]
         self._store.add(receipt)
         self._queues[spec["resource"]] = longer_queue
@@ -216,11 +216,13 @@ class CommandEngine:
 
     def handle_timer(self, now_ms: int) -> None:
         """Do what is due."""
-        for name in list(self._limits):
-            if now_ms >= self._limits[name]:
-                del self._limits[name]
-                self._undo(name, now_ms)
-        self._advance_all(now_ms)
+        if self._limits:
+            for name in list(self._limits):
+                if now_ms >= self._limits[name]:
+                    del self._limits[name]
+                    self._undo(name, now_ms)
+        if self.is_active:
+            self._advance_all(now_ms)
 
     def is_urgent(self) -> bool:
         """Tell whether a command waits for nothing but us: neither its turn nor the car."""
@@ -428,8 +430,9 @@ class CommandEngine:
         command.outstanding = command.wake.outstanding = None
         finished = self.finished + [command.receipt]
         resource = command.spec["resource"]
-        was_first = self._queues[resource][0] is command
-        left = [other for other in self._queues[resource] if other is not command]
+        queue = self._queues[resource]
+        was_first = queue[0] is command
+        left = [other for other in queue if other is not command]
         is_active = len(self._under_way()) > 1
         self._store.finish(command.receipt)
         command.is_over = True

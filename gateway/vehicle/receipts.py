@@ -39,8 +39,6 @@ DIGEST_BYTES = 8
 _KEPT_DURABLE = const(2)
 _KEPT_IN_MEMORY = const(8)
 
-_LEFT_OUT_IF_EMPTY = ("reason", "arguments")
-
 
 class Receipt:
     """One command: who asked for what, and which states it has reached when.
@@ -54,8 +52,15 @@ class Receipt:
         uses: of whoever may give a number of commands only, until this one is counted for good.
         is_counted: whether it is counted, for good or not.
         payload: what `encode` returned once the last state was reached.
+
+    What begins the same in each stands here as the class's own attribute: making one is quicker.
     """
 
+    state = ACCEPTED
+    reason = ""
+    has_intent = False
+    change = 0
+    payload = b""
     is_kept = True
     is_counted = False
     uses: "Uses | None" = None
@@ -77,13 +82,8 @@ class Receipt:
         self.arguments = arguments
         self.by = by
         self.accepted_ms = now_ms
-        self.state = ACCEPTED
-        self.reason = ""
         self.at_ms = {ACCEPTED: 0}
         self.evidence: list[Any] = []
-        self.has_intent = False
-        self.change = 0
-        self.payload = b""
 
     @property
     def is_final(self) -> bool:
@@ -98,23 +98,29 @@ class Receipt:
 
     def encode(self) -> bytes:
         """Return the payload that `carport.cddl` calls receipt."""
-        pairs: list[tuple[str, Any]] = [  # in CBOR's own order, so that none need be sorted
-            ("by", self.by),
-            ("id", self.id),
-            ("at_ms", self.at_ms),
-            ("state", self.state),
-            ("reason", self.reason),
-            ("command", self.command),
-            ("evidence", self.evidence),
-            ("arguments", self.arguments),
-            ("elapsed_ms", self.at_ms[self.state]),
-        ]
+        append_item = cbor.append_item
         buffer = bytearray()
-        cbor.append_head(buffer, cbor.MAP, len(pairs) - (not self.reason) - (not self.arguments))
-        for name, value in pairs:
-            if value or name not in _LEFT_OUT_IF_EMPTY:
-                cbor.append_item(buffer, name)
-                cbor.append_item(buffer, value)
+        cbor.append_head(buffer, cbor.MAP, 9 - (not self.reason) - (not self.arguments))
+        buffer.extend(b"\x62by")  # each name with its head, in CBOR's own order
+        append_item(buffer, self.by)
+        buffer.extend(b"\x62id")
+        append_item(buffer, self.id)
+        buffer.extend(b"\x65at_ms")
+        append_item(buffer, self.at_ms)
+        buffer.extend(b"\x65state")
+        append_item(buffer, self.state)
+        if self.reason:
+            buffer.extend(b"\x66reason")
+            append_item(buffer, self.reason)
+        buffer.extend(b"\x67command")
+        append_item(buffer, self.command)
+        buffer.extend(b"\x68evidence")
+        append_item(buffer, self.evidence)
+        if self.arguments:
+            buffer.extend(b"\x69arguments")
+            append_item(buffer, self.arguments)
+        buffer.extend(b"\x6aelapsed_ms")
+        append_item(buffer, self.at_ms[self.state])
         return bytes(buffer)
 
 
