@@ -179,7 +179,8 @@ class Endpoint:
         """Acknowledge, send again and notify what is due."""
         for request in self._answers.handle_timer(now_ms):
             self._observers.drop(request)
-        for observer in self._observers.due(now_ms)[:1]:  # the others in calls of their own
+        observer = self._observers.due(now_ms)  # the others in calls of their own
+        if observer is not None:
             self._notify(observer, now_ms)
 
     def next_timeout(self) -> "int | None":

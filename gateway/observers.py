@@ -172,9 +172,12 @@ class Observers:
                 return observer
         return None
 
-    def due(self, now_ms: int) -> "list[Observer]":
-        """Return who is to be told now."""
-        return [observer for observer in self._observers if now_ms >= observer.due_ms()]
+    def due(self, now_ms: int) -> "Observer | None":
+        """Return one who is to be told now, None if nobody is."""
+        for observer in self._observers:
+            if now_ms >= observer.due_ms():
+                return observer
+        return None
 
     def next_timeout(self) -> "int | None":
         """Return when somebody is to be told."""

@@ -30,6 +30,8 @@ _ACK_RANDOM_MS = const(1000)
 _MAX_RETRANSMIT = const(4)
 _MAX_UNACKNOWLEDGED = const(16)
 
+_NONE_DUE: "tuple[list[Unacknowledged], list[Unacknowledged]]" = ([], [])
+
 
 class Deduplicator:
     """The newest requests, and what was sent in answer to each, within a budget of bytes.
@@ -129,6 +131,8 @@ class Retransmitter:
 
     def due(self, now_ms: int) -> "tuple[list[Unacknowledged], list[Unacknowledged]]":
         """Return the messages to send again now, and those that are given up."""
+        if not self._waiting:
+            return _NONE_DUE
         again = []
         given_up = []
         for message in self._waiting:
