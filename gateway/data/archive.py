@@ -123,10 +123,11 @@ class Archive:
             hashed.update(piece)
         digest = hashed.digest()[:_DIGEST_BYTES]
         if digest != self._schema_digest:
-            self.schema += 1
+            number = self.schema + 1  # stored before anything names it
+            self._records.put_block("block-s" + str(number), encode(number))
+            self.schema = number
             self._schema_digest = digest
             self._store()
-            self._records.put_block("block-s" + str(self.schema), encode(self.schema))
         return self.schema
 
     def make_room(self) -> None:
