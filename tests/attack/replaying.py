@@ -11,7 +11,7 @@ from gateway.coap import message
 from gateway.coap.numbers import ECHO, POST
 from tests.attack.attack import Outcome
 from tests.attack.core_stage import CoreStage
-from tests.attack.lan import told
+from tests.attack.lan import is_sealed, told
 from tests.attack.path import Passed, Path, let_through
 from tests.attack.program import Program
 from tests.attack.stage import Stage
@@ -59,8 +59,8 @@ def replay_after_reboot(stage: Stage, is_quick: bool) -> Outcome:
         for way in ("same", "elsewhere", "cable"):
             for data in recorded:
                 since = stage.mark()
-                by = told(send_again(stage, path, data, way))
-                outcome.note(stage.unlocks(since) > 0, f"{by} (a challenge)")
+                by = _told(send_again(stage, path, data, way))
+                outcome.note(stage.unlocks(since) > 0, by)
     return outcome
 
 
@@ -85,8 +85,8 @@ def held_back(stage: Stage, is_quick: bool) -> Outcome:
         time.sleep(HELD_BACK_S - _GIVE_UP_S)
         for data in dict.fromkeys(kept[:1] if is_quick else kept):
             since = stage.mark()
-            by = told(send_again(stage, path, data, "same"))
-            outcome.note(stage.unlocks(since) > 0, f"{by} (a challenge)")
+            by = _told(send_again(stage, path, data, "same"))
+            outcome.note(stage.unlocks(since) > 0, by)
     return outcome
 
 
@@ -143,6 +143,11 @@ def reordered(stage: Stage, is_quick: bool) -> Outcome:
             outcome.succeeded += stage.unlocks(since) - 1
     outcome.stopped_by["answered as before, or refused"] = outcome.tried - outcome.succeeded
     return outcome
+
+
+def _told(answer: bytes | None) -> str:
+    """Return what an answer says; a sealed one, where nothing acts, is a challenge."""
+    return "a sealed challenge" if is_sealed(answer) else told(answer)
 
 
 def record_unlock(path: Path, program: Program) -> list[bytes]:

@@ -59,7 +59,7 @@ def out_of_time(stage: CoreStage, is_quick: bool) -> Outcome:
     return outcome
 
 
-def copied_backup(stage: CoreStage, is_quick: bool) -> Outcome:
+def replayed_recovery(stage: CoreStage, is_quick: bool) -> Outcome:
     """Replay what somebody who recovers with a backup has said: do keys come of it?"""
     outcome = Outcome()
     backup = stage.owner.make_dormant()

@@ -126,10 +126,10 @@ _KEYS = (
         (no.LIMITS_OF_GUESTS,),
     ),
     Attack(
-        "copied recovery",
+        "recovery replayed",
         "one more key",
         "core",
-        stale_keys.copied_backup,
+        stale_keys.replayed_recovery,
         (no.WINDOW_UNKNOWN_AT_BOOT,),
     ),
     Attack(

@@ -18,6 +18,9 @@ _COLUMNS = (
 )
 
 
+_SHOWN = 4
+
+
 class Row(NamedTuple):
     """An attack, and what came of it and of its control."""
 
@@ -87,7 +90,11 @@ class Table:
 
     def _print(self, row: Row) -> None:
         outcome = row.outcome
-        stopped = ", ".join(f"{count} {by}" for by, count in outcome.stopped_by.most_common())
+        stopped = ", ".join(
+            f"{count} {by}" for by, count in outcome.stopped_by.most_common(_SHOWN)
+        )
+        others = len(outcome.stopped_by) - _SHOWN
+        stopped += f", {others} more kinds" if others > 0 else ""
         self._line(
             [
                 row.attack.name,
