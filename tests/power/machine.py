@@ -135,6 +135,14 @@ class Machine:
         """Return the content of the key partition."""
         return bytes(self.chip.image[-KEY_BLOCKS * BLOCK_BYTES :])
 
+    def flush_ms(self) -> int:
+        """Return when the recorder stores its rows next."""
+        return self.gateway._home.keeper(0).recorder._flush_ms
+
+    def block_writes(self) -> int:
+        """Return how often blocks were stored since boot."""
+        return self.gateway._home.keeper(0).archive.writes
+
     def fill(self, free_bytes: int) -> None:
         """Fill the flash with a file of somebody else's until so little is free."""
         with open(MOUNT + "/other", "wb") as file:
@@ -219,7 +227,8 @@ class Machine:
         pass  # the cable has it too
 
     def _reset(self) -> None:
-        raise AssertionError("the board restarts itself")
+        logs = [told[2] for told in self._told if told[0] == "log"]
+        raise AssertionError("the board restarts itself: " + "\n".join(logs[-20:]))
 
 
 def _platform() -> "dict[str, Any]":
