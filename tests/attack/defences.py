@@ -35,10 +35,8 @@ ECHO = Defence(
 ECHO_AGE = Defence(
     "Echo's age",
     {
-        "second = now_ms // _SECOND_MS": "second = 0",
-        "return self._value(kid, source, now_ms // _SECOND_MS)": (
-            "return self._value(kid, source, 0)"
-        ),
+        "return 0 <= second - last_second < _SECONDS": "return True",
+        "sha256(head + str(second).encode())": "sha256(head)",
     },
 )
 REMEMBERED_ANSWERS = Defence(
