@@ -89,7 +89,7 @@ class KeysResource:
         made: Any
         if len(fields) == 1:
             if asker.credential is not None:
-                made = keys.wake(asker.credential, random)
+                made = keys.wake(asker.credential, asker.id_context, random)
             else:
                 made = keys.enrol(principal, random)
         elif principal.rank < OWNER:

@@ -10,7 +10,8 @@ key: a use that the board forgot and meets again finds none of its nonces used t
 
 What a stranger sends under a credential's kid is derived, does not verify, and is forgotten. A
 context is kept from its first challenge on, which only the secret's holder gets; one for each
-credential, the newest.
+credential, the newest. A use enrols once: whoever replays two uses at the same time, so that each
+pushes the other out, finds that the newer one has served.
 """
 
 from gateway.coap.numbers import POST
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 ID_CONTEXT_BYTES = const(8)
 
+_SERVED = const(4)  # more than one holder begins within the time that an Echo value is good for
+
 
 class Credential:
     """A secret that was handed over, and the principal whose contexts it enrols."""
@@ -40,14 +43,15 @@ class Credential:
         self.secret = secret
         self.is_invitation = is_invitation
         self.kept: DormantKey | None = None
+        self._served: list[bytes] = []
         self._numbers = SenderSequence(limit)
 
     def __repr__(self) -> str:
         return f"Credential(principal={self.principal.name}, secret=[redacted])"
 
     def key(self, aes: "BlockCipherFactory", id_context: bytes) -> "DormantKey | None":
-        """Return the key of one use, None if this can be none."""
-        if len(id_context) != ID_CONTEXT_BYTES:
+        """Return the key of one use, None if this can be none, or has served."""
+        if len(id_context) != ID_CONTEXT_BYTES or id_context in self._served:
             return None
         kept = self.kept
         if kept is not None and kept.id_context == id_context:
@@ -64,6 +68,10 @@ class Credential:
             ReplayWindow(False),
         )
         return key
+
+    def has_served(self, id_context: bytes) -> None:
+        """Take note that a use has enrolled what it may."""
+        self._served = self._served[1 - _SERVED :] + [id_context]
 
 
 class DormantKey(Key):

@@ -31,6 +31,7 @@ class Key:
         kid: the host's sender id.
         oscore: the security context, derived at its first use.
         credential: what it belongs to if it can do nothing but enrol, else None.
+        id_context: OSCORE's ID Context, of one use of a credential.
         is_verified: a request was verified with it.
         source: where its host has proven to be, by an Echo value that was sent there.
         challenged: the numbers that were challenged while the replay window is unknown.
@@ -38,6 +39,7 @@ class Key:
     """
 
     credential: "Credential | None" = None
+    id_context = b""
     is_verified = False
     source: "bytes | str | None" = None
     challenged: "ReplayWindow | None" = None

@@ -151,14 +151,16 @@ class Keys:
         return credential, board_random, self.ring.become(self.ring.by_kid, credentials, principal)
 
     def wake(
-        self, credential: "Credential", host_random: bytes
+        self, credential: "Credential", id_context: bytes, host_random: bytes
     ) -> "tuple[Key, bytes, int] | None":
-        """Return what `enrol` does, with a credential; an invitation is spent by that."""
-        if not credential.is_invitation:
-            return self.enrol(credential.principal, host_random, True)
-        enrolled = self.enrol(credential.principal, host_random, False, credential)
+        """Return what `enrol` does, for one use of a credential; it spends an invitation."""
+        spent = credential if credential.is_invitation else None
+        enrolled = self.enrol(credential.principal, host_random, spent is None, spent)
         if enrolled is None:
             return None
+        credential.has_served(id_context)
+        if spent is None:
+            return enrolled
         return enrolled[0], enrolled[1], self._sequences.end(credential.kid)
 
     def revoke(self, kids: "list[bytes]", credentials: "list[Credential]") -> int:

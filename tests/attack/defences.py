@@ -13,6 +13,9 @@ WINDOW_UNKNOWN_AT_BOOT = Defence(
     "window unknown after a reboot",
     {"        if window.is_known:\n            return True\n": "        return True\n"},
 )
+USE_SERVES_ONCE = Defence(
+    "a use of a backup serves once", {" or id_context in self._served:": ":"}
+)
 COMMAND_IDS = Defence(
     "command ids",
     {

@@ -130,7 +130,7 @@ _KEYS = (
         "one more key",
         "core",
         stale_keys.replayed_recovery,
-        (no.WINDOW_UNKNOWN_AT_BOOT,),
+        (no.USE_SERVES_ONCE,),
     ),
     Attack(
         "uninvited pairing",

@@ -108,6 +108,28 @@ def test_a_recorded_enrolment_enrols_nobody_again(shell: Shell, owner: Host) -> 
     assert owner.principals()["ann"]["contexts"] == contexts
 
 
+def test_two_recorded_uses_that_push_each_other_out_enrol_nobody_again(
+    shell: Shell, owner: Host
+) -> None:
+    backup = owner.make_dormant()
+    recorded: list[tuple[bytes, str]] = []
+    for _ in range(2):
+        waking = backup.wake()
+        waking.send(waking.protect(POST, ["keys"], REQUEST))
+        echo = waking.responses()[-1].option(ECHO)
+        assert echo is not None
+        first = waking.protect(POST, ["keys"], REQUEST)
+        second = waking.protect(POST, ["keys"], REQUEST, options=[(ECHO, echo)])
+        waking.send(second)
+        assert waking.responses()[-1].code == CHANGED
+        recorded += [(first, waking.peer), (second, waking.peer)]
+    contexts = owner.principals()["ann"]["contexts"]
+    for message_id in range(3):
+        for data, peer in recorded:
+            shell.receive_datagram(data[:2] + bytes((0x77, message_id)) + data[4:], peer)
+    assert owner.principals()["ann"]["contexts"] == contexts
+
+
 def test_a_use_from_before_a_reboot_is_challenged_again(shell: Shell, owner: Host) -> None:
     backup = owner.make_dormant()
     waking = backup.wake()
@@ -150,15 +172,16 @@ def test_a_copied_credential_makes_the_board_use_no_nonce_twice() -> None:
     backup = owner.make_dormant()
     id_context = bytes(range(8))
     copies = count()
-    for _ in range(4):
+    key = None
+    for _ in range(8):
         for _ in range(2):  # two copies of the same file, restored with the same random bytes
             waking = backup.wake(id_context)
             waking.peer = f"copy {next(copies)}"
             waking.send(waking.protect(POST, ["keys"], REQUEST))
+            key = shell.gateway._keys.find(backup.kid, id_context, shell.now_ms) or key
             echo = waking.responses()[-1].option(ECHO)
             if echo is not None:
                 waking.send(waking.protect(POST, ["keys"], REQUEST, options=[(ECHO, echo)]))
-        key = shell.gateway._keys.find(backup.kid, id_context, shell.now_ms)
         shell = Shell(shell.storage, aes=cipher)
         backup.shell = shell
     assert key is not None
