@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 from tests.fake_gateway import Cable
 from tests.models.shell import Shell
@@ -27,10 +28,10 @@ class CoreGateway:
     """
 
     def __init__(self) -> None:
-        self.shell = Shell()
+        self._sockets = [_bound(), _bound()]
+        self.shell = self._wired(Shell())
         self.is_cut = False
         self.cut_after: int | None = None
-        self._sockets = [_bound(), _bound()]
         self._lock = threading.Lock()
         self._is_open = True
         self._thread = threading.Thread(target=self._serve)
@@ -62,7 +63,12 @@ class CoreGateway:
     def reboot(self) -> None:
         """Cut the board's power, and give it back."""
         with self._lock:
-            self.shell = self.shell.reboot()
+            self.shell = self._wired(self.shell.reboot())
+
+    def _wired(self, shell: Shell) -> Shell:
+        """Let the board know its address, as one with Wi-Fi does."""
+        shell.gateway._platform = lambda: {"address": self.address}
+        return shell
 
     def _serve(self) -> None:
         last_s = time.monotonic()
@@ -86,7 +92,7 @@ class CoreGateway:
                 self.is_cut = self.is_cut or self.cut_after == 0
                 self.cut_after = max(0, self.cut_after - 1)
             if not self.is_cut:
-                index, address = peer  # type: ignore[misc]
+                index, address = cast(Peer, peer)
                 self._sockets[index].sendto(data, address)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _REST = (
     "Not reached by this: files you exported, backups and snapshots of this disk, and other "
-    "computers of yours that have exported: run `carport data erase --here` there."
+    "computers of yours that have exported: run `carport data erase --all --here` there."
 )
 
 

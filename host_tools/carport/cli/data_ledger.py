@@ -4,17 +4,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from carport.cli.data_session import say_new_ledger, say_obeyed, with_data
-from carport.cli.data_words import past
+from carport.cli.data_session import say_obeyed, with_data
+from carport.cli.data_words import each, last_day, past
 from carport.cli.grants import local_time
 from carport.cli.options import Options, gateway_options
 from carport.cli.output import print_json
-from carport.errors import CarportError
+from carport.errors import CarportError, UsageError
 
 if TYPE_CHECKING:
     from carport.client.data import DataRequests
     from carport.data.holdings import Holdings
     from carport.data.ledger import Told, Verdict
+
+_TIMES = ("unix_s", "until", "before", "not_before", "not_after")
 
 
 @click.command()
@@ -44,8 +46,13 @@ def ledger(options: Options, is_verifying: bool, since: int | None) -> None:
 
         contact = await make_contact(requests, holdings)
         say_obeyed(contact)
-        if holdings.keys.ledger is None and await take_key(requests, holdings):
-            say_new_ledger()
+        if holdings.keys.ledger is None:
+            if contact.records.chain is None and contact.consent.grants:
+                raise UsageError(
+                    "to fetch the ledger's key would let recording go on, which an erasure has "
+                    "ended: `carport data consent GROUP` does both"
+                )
+            await take_key(requests, holdings)
         keys = holdings.keys.ledger
         assert keys is not None
         pages = await read_pages(requests)
@@ -54,13 +61,13 @@ def ledger(options: Options, is_verifying: bool, since: int | None) -> None:
             holdings.keys.saw_head(verdict.head)
         entries = [entry for page in pages for entry in page.entries]
         told = [open_entry(entry, keys) for entry in entries]
-        return verdict, [each for each in told if each is not None], told.count(None)
+        return verdict, [entry for entry in told if entry is not None], told.count(None)
 
     verdict, told, closed = with_data(options, work)
     if since is not None:
-        told = [each for each in told if each.unix_s is None or each.unix_s >= since]
+        told = [entry for entry in told if entry.unix_s is None or entry.unix_s >= since]
     if options.as_json:
-        entries = [] if is_verifying else [_as_json(each) for each in told]
+        entries = [] if is_verifying else [_as_json(entry) for entry in told]
         print_json(
             {
                 "whole": verdict.is_whole,
@@ -103,7 +110,7 @@ def _plain(detail: Any) -> Any:
         return detail.hex()
     if isinstance(detail, dict):
         return {str(key): _plain(value) for key, value in detail.items()}
-    return [_plain(each) for each in detail] if isinstance(detail, list) else detail
+    return [_plain(item) for item in detail] if isinstance(detail, list) else detail
 
 
 def _show(entries: "list[Told]") -> None:
@@ -115,23 +122,32 @@ def _show(entries: "list[Told]") -> None:
     table.add_column("NO", justify="right", style="dim")
     for heading in ("TIME", "WHAT", "BY", "DETAIL"):
         table.add_column(heading, overflow="fold")
-    for each in entries:
-        time = "not known" if each.unix_s is None else local_time(each.unix_s)
-        row = (str(each.number), time, each.kind, each.by, _in_words(each.detail))
+    for entry in entries:
+        time = "not known" if entry.unix_s is None else local_time(entry.unix_s)
+        row = (str(entry.number), time, entry.kind, entry.by, _in_words(entry.detail))
         table.add_row(*(escape(cell) for cell in row))
     Console().print(table)
 
 
 def _in_words(detail: Any) -> str:
-    """Return a detail as people read it: "group driving, every 30"."""
+    """Return a detail as people read it: "group driving, keep_days 90"."""
     plain = _plain(detail)
     if not isinstance(plain, dict):
         return "" if plain is None else str(plain)
-    words = []
-    for key, value in plain.items():
-        if isinstance(value, dict):
-            value = _in_words(value)
-        elif key in ("until", "before", "at", "not_after", "not_before") and value is not None:
-            value = local_time(value)
-        words.append(f"{key} {value}")
-    return ", ".join(words)
+    if isinstance(plain.get("grant"), dict):
+        grant = plain["grant"]
+        return (
+            f"{plain.get('group')}: {each(grant['interval_s'])}, kept {grant['keep_days']} days, "
+            f"until {last_day(grant['until'])}, for {grant['purpose']}"
+        )
+    return ", ".join(f"{key} {_value_in_words(key, value)}" for key, value in plain.items())
+
+
+def _value_in_words(key: str, value: Any) -> str:
+    if key in _TIMES and value is not None:
+        return local_time(value)
+    if isinstance(value, dict):
+        return f"({_in_words(value)})"
+    if isinstance(value, list):
+        return " ".join(str(item) for item in value)
+    return str(value)

@@ -10,7 +10,7 @@ from carport.cli.data_session import say_obeyed, with_data
 from carport.cli.data_words import DAY_S, each, last_day, size
 from carport.cli.grants import local_time
 from carport.cli.options import Options, gateway_options
-from carport.cli.output import print_json
+from carport.cli.output import duration, print_json
 
 if TYPE_CHECKING:
     from carport.client.data import DataRequests
@@ -104,7 +104,7 @@ def _lines(contact: "Contact", wear: "Wear", summary: "Summary") -> list[tuple[s
                 f"{records.rows} rows, {size(records.bytes)}: {size(wear.bytes_a_day)} a day",
             )
         )
-        room = f"about {wear.days_of_room:.0f} days" if wear.days_of_room else "any time"
+        room = duration(round(wear.days_of_room * 86_400_000))
         lines.append(("Room", f"for {room} like that, then the oldest goes"))
         lines.append(("Flash", _wear_text(wear)))
     lines.append(("Keys", ", ".join(records.holders) or "nobody has one"))
@@ -138,6 +138,8 @@ def _lines(contact: "Contact", wear: "Wear", summary: "Summary") -> list[tuple[s
 def _recording(contact: "Contact") -> str:
     if contact.records.recording:
         return ", ".join(contact.records.recording)
+    if contact.records.chain is None and contact.consent.grants:
+        return "nothing: the keys were erased; `carport data consent GROUP` begins anew"
     return "nothing: `carport data consent GROUP` allows it"
 
 

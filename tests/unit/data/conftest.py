@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,14 @@ NAME = "test"
 
 @dataclass
 class Owner:
-    """Runs `carport data` in this process, as somebody types it."""
+    """Runs `carport data` in this process, as somebody types it.
+
+    later_s: how far this computer's time is ahead of the real one, as the board's is.
+    """
 
     board: CoreGateway
     capsys: pytest.CaptureFixture[str]
-    speeds: list[float] = field(default_factory=list)
+    later_s: float = 0.0
 
     def run(self, *words: str, exit_code: int = 0) -> str:
         """Run `carport data WORDS`, which ends with exit_code; return what it printed."""
@@ -48,11 +52,14 @@ class Owner:
 
     def drive(self, seconds: int = 130, kph: float = 40.0) -> None:
         """Let the car drive for so long, each second a bit faster."""
+        self.later_s += seconds
         with self.board.paused() as shell:
             car = Car(shell)
             for second in range(seconds):
                 car.signals["DRV_Status"]["Speed"] = kph + second / 4 % 100
-                car.run(1000)
+                for _ in range(5):
+                    shell.advance(200)
+                    car.send()
 
 
 @pytest.fixture
@@ -62,19 +69,22 @@ def board() -> Iterator[CoreGateway]:
 
 
 @pytest.fixture
+def at_computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """`at_computer("laptop")`: from now on this is another computer; the first one is home."""
+    return lambda computer: monkeypatch.setenv("CARPORT_HOME", str(tmp_path / computer))
+
+
+@pytest.fixture
 def pair_at(
-    board: CoreGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    board: CoreGateway, at_computer: Callable[[str], None]
 ) -> Callable[[str], KnownGateway]:
-    """`pair_at("laptop")`: from now on this is another computer, which has paired."""
+    """`pair_at("laptop")`: from now on this is another computer, which has just paired."""
 
     def at(computer: str) -> KnownGateway:
-        monkeypatch.setenv("CARPORT_HOME", str(tmp_path / computer))
+        at_computer(computer)
         with board.paused() as shell:
             shell.gateway.press_button(3000, shell.now_ms)
-        paired = asyncio.run(pair(board.port, NAME, is_replacing=False, timeout_s=5)).gateway
-        known = replace(paired, addresses=[board.address])
-        known.save()
-        return known
+        return asyncio.run(pair(board.port, NAME, is_replacing=False, timeout_s=5)).gateway
 
     return at
 
@@ -92,4 +102,7 @@ def owner(
     desk = tmp_path / "desk"
     desk.mkdir()
     monkeypatch.chdir(desk)
-    return Owner(board, capsys)
+    owner = Owner(board, capsys)
+    now_s = time.time
+    monkeypatch.setattr("time.time", lambda: now_s() + owner.later_s)
+    return owner

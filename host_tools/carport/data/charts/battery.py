@@ -25,7 +25,7 @@ def battery_chart(
         raise UsageError(
             "no charge was recorded in that time: consent to charging, or choose another --since"
         )
-    panels = [Panel("Charge", "%", [charge])]
+    panels = [Panel("Charge", "%", [charge], limits=(0.0, 100.0))]
     current = line_of(rows, CURRENT, "Current")
     if current.pieces:
         panels.append(Panel("Current", "A", [current]))

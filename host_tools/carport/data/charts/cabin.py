@@ -34,5 +34,5 @@ def cabin_chart(
     )
     points = cabin.points()
     values = [value for _, value in points]
-    subtitle = f"cabin {min(values):.1f} to {max(values):.1f} °C"
+    subtitle = f"Cabin {min(values):.1f} to {max(values):.1f} °C"
     return Chart(f"Cabin, {period(points[0][0], points[-1][0])}", subtitle, [panel])

@@ -31,13 +31,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """Lines with one unit; spans: times from and to which something was on, called span_label."""
+    """Lines with one unit; spans: times from and to which something was on, called span_label.
+
+    limits: the scale's, where they are given by what is drawn.
+    """
 
     label: str
     unit: str
     lines: list[Line]
     spans: list[Point] = field(default_factory=list)
     span_label: str = ""
+    limits: Point | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ _INK = "#24292f"
 _GRID = "#d8dee4"
 _COLOURS = ("#0a6e8a", "#c2541b", "#6a4fb3")
 _SPAN = "#f2c14e"
+_ZEROS = ["", "%Y", "%b", "%d %b", "%H:%M", "%H:%M"]  # where a year, month, day, ... begins
 
 
 def draw_png(chart: Chart, path: Path) -> None:
@@ -86,14 +87,17 @@ def _draw_panel(axes: Any, panel: Panel, is_last: bool) -> None:
             if line.is_filled:
                 axes.fill_between(times, values, color=colour, alpha=0.15, lw=0)
     axes.set_ylabel(f"{panel.label} ({panel.unit})")
-    if any(line.is_filled for line in panel.lines):
+    if panel.limits is not None:
+        axes.set_ylim(*panel.limits)
+    elif any(line.is_filled for line in panel.lines):
         axes.set_ylim(bottom=0)
     axes.margins(x=0.01)
     axes.grid(color=_GRID, lw=0.6)
     axes.set_axisbelow(True)
     locator = dates.AutoDateLocator()
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator, show_offset=False))
+    formatter = dates.ConciseDateFormatter(locator, zero_formats=_ZEROS, show_offset=False)
+    axes.xaxis.set_major_formatter(formatter)
     axes.tick_params(labelbottom=is_last, length=0)
     if len(panel.lines) > 1 or panel.spans:
         axes.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1.0))

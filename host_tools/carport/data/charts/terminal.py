@@ -1,5 +1,6 @@
 """A chart in a terminal: lines of braille dots, two by four in each character, and their scale."""
 
+import math
 from datetime import datetime
 from itertools import pairwise
 
@@ -8,7 +9,7 @@ from carport.data.charts.chart import Chart, Panel, Point
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # by column, then row from above
 _BLANK = 0x2800
 _COLOURS = ("36", "33", "35")  # cyan, yellow, magenta
-_HEIGHT = 12
+_HEIGHT = 13  # odd: the middle of the scale is a row's
 _SCALE_WIDTH = 8
 
 
@@ -38,8 +39,7 @@ def _draw_panel(panel: Panel, limits: Point, width: int, is_coloured: bool) -> l
     low, high = min(values), max(values)
     if any(line.is_filled for line in panel.lines):
         low = min(0.0, low)
-    if high == low:
-        low, high = low - 1, high + 1
+    low, high = panel.limits or _rounded(low, high)
     cells = [[_BLANK] * width for _ in range(_HEIGHT)]
     owners = [[-1] * width for _ in range(_HEIGHT)]
     span_s = (limits[1] - limits[0]) or 1.0
@@ -59,7 +59,7 @@ def _draw_panel(panel: Panel, limits: Point, width: int, is_coloured: bool) -> l
     for row in range(_HEIGHT):
         scale = ""
         if row in (0, _HEIGHT // 2, _HEIGHT - 1):
-            scale = f"{high - (high - low) * row / (_HEIGHT - 1):g}"[:_SCALE_WIDTH]
+            scale = f"{high - (high - low) * row / (_HEIGHT - 1):.6g}"
         body = "".join(
             _in_colour(chr(cell), owner, is_coloured)
             for cell, owner in zip(cells[row], owners[row], strict=True)
@@ -67,6 +67,17 @@ def _draw_panel(panel: Panel, limits: Point, width: int, is_coloured: bool) -> l
         drawn.append(f"{scale:>{_SCALE_WIDTH}} │{body.rstrip(chr(_BLANK))}")
     drawn.append(" " * (_SCALE_WIDTH + 1) + "└" + "─" * width)
     return drawn
+
+
+def _rounded(low: float, high: float) -> Point:
+    """Return limits around these, on an even number of round steps."""
+    span = (high - low) or 1.0
+    step = 10.0 ** math.floor(math.log10(span / 2))
+    while span / step > 8:
+        step *= 2
+    begin = math.floor(low / step) * step
+    steps = math.ceil((high - begin) / step)
+    return begin, begin + (steps + steps % 2 or 2) * step
 
 
 def _joined(dots: list[tuple[int, int]]) -> list[tuple[int, int]]:
