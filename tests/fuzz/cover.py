@@ -23,7 +23,7 @@ def main(name: str) -> None:
     for data in corpus.read(name):
         target.run(data)
     measured.stop()
-    modules = [str(REPOSITORY / module) for module in target.MODULES]
+    modules = [str(file) for module in target.MODULES for file in REPOSITORY.glob(module)]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         measured.json_report(modules, outfile=str(report))

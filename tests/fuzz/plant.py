@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import CO_OPTIMIZED
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -15,7 +16,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Plant:
-    """A bug: in file, new stands for old, which is there once. target is who must notice it."""
+    """A bug: in file, new stands for old, which is there once, and has as many lines.
+
+    target is who must notice it.
+    """
 
     target: str
     file: str
@@ -80,7 +84,7 @@ def differing(right: CodeType, wrong: CodeType, prefix: str) -> Iterator[tuple[s
     for ours, theirs in pairs:
         if isinstance(ours, CodeType) and isinstance(theirs, CodeType) and ours != theirs:
             name = prefix + ours.co_name
-            if ours.co_flags & 1:  # CO_OPTIMIZED: a function; a class's body is not
+            if ours.co_flags & CO_OPTIMIZED:  # a function: a class's body is not
                 yield name, theirs
             else:
                 yield from differing(ours, theirs, name + ".")

@@ -147,7 +147,7 @@ PLANTS = (
         PROTECTION,
         "a forgery moves the window",
         "    nonce = client.nonce(sequence)\n",
-        "    nonce = client.nonce(sequence)\n    window.accept(sequence)\n",
+        "    nonce = client.nonce(sequence); window.accept(sequence)\n",
     ),
     # ---- slipmux
     Plant(

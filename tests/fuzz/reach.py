@@ -1,4 +1,4 @@
-"""What an input reaches: the jumps from line to line in the gateway's code, and how often."""
+"""What an input reaches: the jumps from line to line in the gateway's code, once or more often."""
 
 import sys
 from collections import Counter
@@ -11,11 +11,11 @@ from tests.fuzz.plant import REPOSITORY
 GATEWAY = str(REPOSITORY / "gateway")
 
 Jump = tuple[str, int, int]
-Reached = set[tuple[Jump, int]]
+Reached = set[tuple[Jump, bool]]
 
 
 def reached(run: Callable[[bytes], None], data: bytes) -> Reached:
-    """Return the jumps, each with the size in bits of how often it was made."""
+    """Return the jumps, each also with whether it was made more than once."""
     jumps: Counter[Jump] = Counter()
 
     def enter(frame: FrameType, event: str, argument: Any) -> Any:
@@ -38,7 +38,7 @@ def reached(run: Callable[[bytes], None], data: bytes) -> Reached:
         run(data)
     finally:
         sys.settrace(before)
-    return {(jump, times.bit_length()) for jump, times in jumps.items()}
+    return {(jump, is_often) for jump, times in jumps.items() for is_often in {False, times > 1}}
 
 
 def fewest(run: Callable[[bytes], None], inputs: Iterable[bytes]) -> list[bytes]:

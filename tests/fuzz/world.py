@@ -28,6 +28,7 @@ from gateway.coap.numbers import (
 )
 from gateway.core import PAIRING_PRESS_MS
 from gateway.oscore.protection import encode_inner
+from gateway.vault.records import WIPE
 from gateway.vehicle.command import Command, Transmission
 from gateway.vehicle.commands import STATE_ACTIVE, STATE_BUS_OFF
 from tests.aes import RecordingAES
@@ -42,6 +43,7 @@ MAX_STEPS = 40
 FLOOD = 120
 MAX_KEPT = 100  # of anything that others can make the gateway keep
 OPEN_MS = 60_000  # how long the button opens pairing
+ANY_TIME_MS = 1 << 60
 CABLE = "cable"
 WAITS_MS = (1, 20, 50, 100, 500, 1000, 3000, 10_000, 61_000, 200_000)
 COMMANDS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -60,12 +62,14 @@ PEOPLE: tuple[dict[str, Any], ...] = (
 
 
 class CountingShell(Shell):
-    """Counts what it saves."""
+    """Counts what it saves, and notes a wipe, after which the board restarts."""
 
     saved = 0
+    is_wiped = False
 
-    def save(self, name: str, data: Any) -> None:
+    def save(self, name: str, data: bytes | bytearray | memoryview | None) -> None:
         self.saved += 1
+        self.is_wiped = self.is_wiped or name == WIPE
         super().save(name, data)
 
 
@@ -97,7 +101,7 @@ class World:
         self.heard: list[tuple[bytes, Hashable]] = []
         self.acted: dict[tuple[bytes, int], Command] = {}
         self.open_until_ms = -1
-        self.has_rebooted = self.has_garbled = False
+        self.has_rebooted = self.has_garbled = self.has_flooded = False
         self.shell = self.boot()
         self.car = Car(self.shell)
         self.parties = [self.party_of(one) for one in enrolled]
@@ -136,7 +140,30 @@ class World:
         answer = self.ask(owner, "keys", {"random": random, **fields})
         return Enrolled(random, answer.value, b"carport enrol", fields["role"])
 
+    def restart(self) -> None:
+        """Begin again with what is stored."""
+        self.has_rebooted = True
+        self.open_until_ms = -1
+        self.shell = self.car.shell = self.boot()
+        for party in self.parties:
+            party.shell = self.shell
+            party.echoes_ms.clear()
+
+    def begin_anew(self) -> None:
+        """Restart after a wipe: whoever comes first to the cable is the owner."""
+        self.look_back()
+        self.restart()
+        self.parties.clear()
+        self.acted.clear()
+        self.open_until_ms = ANY_TIME_MS
+
     # ---- how they do it ----
+
+    @property
+    def has_missed(self) -> bool:
+        """Whether the gateway may not remember, or has dropped, something that was sent."""
+        counters = self.shell.gateway.counters
+        return self.has_rebooted or counters["shut_out"] + counters["throttled"] > 0
 
     def deliver(self, data: bytes, peer: Hashable) -> list[Response]:
         """Give the gateway a datagram; return what the hosts understood of what it sends."""
@@ -213,15 +240,17 @@ class World:
     def request(self, choices: Choices) -> None:
         """A host seals anything."""
         party = self.party(choices)
-        flags = choices.byte()
-        self.deliver(party.sealed(choices.chunk(), flags), party.peer)
+        flags, inner = choices.byte(), choices.chunk()
+        if party is not None:
+            self.deliver(party.sealed(inner, flags), party.peer)
 
     def command(self, choices: Choices) -> None:
         """A host sends its next command."""
         party = self.party(choices)
         path, payload = COMMANDS[choices.byte() % len(COMMANDS)]
-        self.ask(party, path, {"id": party.next_id, **payload})
-        party.next_id += 1
+        if party is not None:
+            self.ask(party, path, {"id": party.next_id, **payload})
+            party.next_id += 1
 
     def again(self, choices: Choices) -> None:
         """Something that was sent before comes again, from elsewhere, with a bit flipped."""
@@ -240,20 +269,23 @@ class World:
         self.deliver(data, peer)
         if str(peer).startswith("stranger"):
             self.watch_stranger(peer, heard)
-        # After a reboot the gateway cannot know it: it challenges, with a number of its own.
-        assert self.shell.saved == saved or self.has_rebooted, "a copy makes the gateway write"
+        # What the gateway has not read, or not since its boot, it challenges with its own number.
+        assert self.shell.saved == saved or self.has_missed, "a copy makes the gateway write"
 
     def flood(self, choices: Choices) -> None:
-        """Many datagrams that differ in their message ids only, a stranger's from many hosts."""
+        """Once, many datagrams that differ in their message ids, a stranger's from many hosts."""
         party = self.party(choices)
-        flags = choices.byte()
-        inner = choices.chunk()
+        flags, data = choices.byte(), choices.chunk()
+        if self.has_flooded:
+            return
+        self.has_flooded = True
         before = kept(self.shell.gateway)
         for number in range(FLOOD):
-            is_stranger = flags >= 0x80
-            data = inner if is_stranger else party.sealed(inner, flags)
-            peer = f"flood {number}" if is_stranger else party.peer
-            self.deliver(data[:2] + number.to_bytes(2, "big") + data[4:], peer)
+            peer = f"flood {number}"
+            sent = data
+            if party is not None and flags < 0x80:
+                peer, sent = party.peer, party.sealed(data, flags)
+            self.deliver(sent[:2] + number.to_bytes(2, "big") + sent[4:], peer)
         for where, length in kept(self.shell.gateway).items():
             assert length <= max(before.get(where, 0), MAX_KEPT), f"{where} keeps {length}"
 
@@ -285,8 +317,9 @@ class World:
         """Somebody at the cable wants to be an owner."""
         enrolled = self.pair()
         assert enrolled is None or self.shell.now_ms < self.open_until_ms, "pairing is closed"
-        if enrolled is not None:
-            self.parties.append(self.party_of(enrolled))
+        if enrolled is not None:  # nobody's before is known, if it was never used
+            party = self.party_of(enrolled)
+            self.parties = [one for one in self.parties if one.kid != party.kid] + [party]
 
     def answer(self, choices: Choices) -> None:
         """Somebody acknowledges or resets one of the gateway's last messages."""
@@ -307,15 +340,11 @@ class World:
 
     def reboot(self, choices: Choices) -> None:
         """The power is cut, and comes back."""
-        self.has_rebooted = True
-        self.open_until_ms = -1
-        self.shell = self.car.shell = self.boot()
-        for party in self.parties:
-            party.shell = self.shell
-            party.echoes_ms.clear()
+        self.restart()
 
-    def party(self, choices: Choices) -> Party:
-        return self.parties[choices.byte() % len(self.parties)]
+    def party(self, choices: Choices) -> Party | None:
+        which = choices.byte()
+        return self.parties[which % len(self.parties)] if self.parties else None
 
 
 STEPS = (
@@ -347,6 +376,8 @@ def play(data: bytes) -> World:
     while not choices.is_over and steps < MAX_STEPS:
         STEPS[choices.byte() % len(STEPS)](world, choices)
         world.everybody_hears()
+        if world.shell.is_wiped:
+            world.begin_anew()
         steps += 1
     world.look_back()
     return world

@@ -1,7 +1,8 @@
 """What is fuzzed: a module a target, with `run(data)`, `seeds()` and the MODULES it is about.
 
 `run` raises only if a promise is broken. `seeds` are well-formed inputs: the RFCs' own examples,
-and what was recorded from sessions of the models. MODULES are the files whose coverage counts.
+and what was recorded from sessions of the models. MODULES are the files whose coverage
+counts, as patterns.
 """
 
 import importlib

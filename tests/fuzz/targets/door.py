@@ -4,11 +4,18 @@ from tests.fuzz.sessions import stories
 from tests.fuzz.world import play
 
 MODULES = (
+    "gateway/answers.py",
+    "gateway/blocks.py",
     "gateway/core.py",
+    "gateway/echoes.py",
     "gateway/endpoint.py",
+    "gateway/limits.py",
     "gateway/observers.py",
+    "gateway/plain.py",
+    "gateway/proof.py",
     "gateway/request.py",
     "gateway/coap/reliability.py",
+    "gateway/resources/*.py",
 )
 
 
