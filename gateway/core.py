@@ -110,6 +110,7 @@ class Gateway:
             boot,
             name,
             now_ms,
+            platform,
         )
         self._keys.note_pairing = self._note_pairing
         name = self.settings.name

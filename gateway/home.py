@@ -51,6 +51,7 @@ class Home:
         boot: bytes,
         name: str,
         now_ms: int,
+        platform: "Callable[[], dict[str, Any]]",
     ) -> None:
         self._groups = profile["groups"]
         self._profile = profile["name"]
@@ -62,6 +63,7 @@ class Home:
         self._clock = clock
         self._boot = boot
         self._started_ms = now_ms
+        self._platform = platform
         self.settings = Settings(records, name)
         self.ledger = Ledger(records, read_block, aes, random, clock.unix_s, now_ms)
         self.wants_restart = False
@@ -159,6 +161,7 @@ class Home:
                 self._boot,
                 self._started_ms,
                 now_ms,
+                self._platform,
             )
         return self._keeper
 

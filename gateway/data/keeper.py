@@ -29,10 +29,15 @@ if TYPE_CHECKING:
 _EXPIRY_MS = const(3_600_000)
 _LATER_MS = const(1000)
 _LONGEST_WAIT_MS = const(86_400_000)
+_ROOM_MS = const(60_000)
+RESERVE_BYTES = const(65_536)  # of the flash, which blocks leave to all else
 
 
 class Keeper:
-    """All of the car's data; `groups` are the compiled profile's."""
+    """All of the car's data; `groups` are the compiled profile's.
+
+    platform: as the core has it; its "storage_free" says how many bytes the flash has left.
+    """
 
     def __init__(
         self,
@@ -49,6 +54,7 @@ class Keeper:
         boot: bytes,
         started_ms: int,
         now_ms: int,
+        platform: "Callable[[], dict[str, Any]]",
     ) -> None:
         self.groups = groups
         self.clock = clock
@@ -61,6 +67,9 @@ class Keeper:
         self.started_ms = started_ms
         self._state = state
         self._records = records
+        self._platform = platform
+        self._has_room = True
+        self._room_ms = now_ms
         self._ends_ms: int | None = None
         self._expiry_ms = now_ms + _LATER_MS
         self.recorder = Recorder(
@@ -130,7 +139,7 @@ class Keeper:
         """Do what is due; nothing is stored unless it may be."""
         if self._ends_ms is not None and now_ms >= self._ends_ms:
             self.tell_time(now_ms)
-        self.recorder.handle_timer(now_ms, may_store)
+        self.recorder.handle_timer(now_ms, may_store and self._may_begin(now_ms))
         if self._exports is not None:
             self._exports.handle_timer(now_ms)
         if self.archive.is_erasing:
@@ -211,6 +220,19 @@ class Keeper:
                 step = int.from_bytes(header[KID][ID_BYTES:], "big")
             self.holders().erase(self.chain.id, step)
         self.archive.erase_below(number)
+
+    def _may_begin(self, now_ms: int) -> bool:
+        """Tell whether the flash has room for one more block; else the oldest ones make some."""
+        recorder = self.recorder
+        if recorder.number:
+            return True  # the open block takes the place of its older version
+        if now_ms >= self._room_ms and recorder.began_s() is not None:
+            self._room_ms = now_ms + _ROOM_MS
+            free_bytes = self._platform().get("storage_free")
+            self._has_room = free_bytes is None or free_bytes >= RESERVE_BYTES
+            if not self._has_room:
+                self.archive.make_room()
+        return self._has_room
 
     def _readers(self) -> "Exports":
         if self._exports is None:

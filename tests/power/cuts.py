@@ -88,11 +88,12 @@ class Trial:
         every: int = 1,
         nested_every: int = 50,
         wanted: Callable[[Operation], bool] = lambda operation: True,
+        since: Mark = 0,
     ) -> Tally:
         """Cut the session's power at each place, or at one of `every`, and see what is left.
 
         Of `nested_every` recoveries one is cut as well, at each of its own operations.
-        wanted: of which operations.
+        wanted: of which operations. since: from which mark on.
 
         Raises:
             AssertionError: a promise was broken.
@@ -103,7 +104,11 @@ class Trial:
         image = Image(machine.erased())
         count = 0
         for done, operation in enumerate(self._history.operations):
-            for cut in image.cuts(done, operation, Random(done)) if wanted(operation) else ():
+            for cut in (
+                image.cuts(done, operation, Random(done))
+                if (done >= since and wanted(operation))
+                else ()
+            ):
                 count += 1
                 if count % every == 0:
                     self.tally.cuts[cut.how] += 1

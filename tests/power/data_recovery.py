@@ -1,6 +1,5 @@
 """What a board that records does after a power cut, held against what it had promised before."""
 
-import itertools
 from typing import Any
 
 import cbor2
@@ -17,7 +16,7 @@ from tests.models.records import (
     named,
     open_entry,
 )
-from tests.power.data_session import SELDOM_S, DataHistory, drive, is_rows
+from tests.power.data_session import SELDOM_S, DataHistory, is_rows, travel
 from tests.power.promises import HeldKey
 from tests.power.recovery import Recovery
 from tests.power.saves import ROOT, WIPE, digest
@@ -25,6 +24,7 @@ from tests.power.sealed import entries, roots, unsealed
 
 CHAIN, LEDGER_KEY = 3, 2  # entries of the root
 FRESH_S = 90
+MOST_STEPS = 10
 
 
 class DataRecovery(Recovery):
@@ -53,7 +53,7 @@ class DataRecovery(Recovery):
         if self._owner is None or "driving" not in recorded:
             return
         before = set(self._stored)
-        drive(self, self._history.data, FRESH_S, SELDOM_S)
+        travel(self, self._history.data, FRESH_S, SELDOM_S)
         self._stored = self._check_stored()
         fresh = [name for name in self._stored if is_rows(name) and name not in before]
         self._expect(len(fresh) == 1, f"{len(fresh)} fresh blocks were recorded")
@@ -119,36 +119,35 @@ class DataRecovery(Recovery):
         return [group for group in consents if self._possible(consents[group], 0) == settled]
 
     def _check_chain(self, status: dict[str, Any]) -> None:
-        """See that the chain is the one that the owner was told, and no key of the past is left."""
-        chain_id, step, key = self._root.get(CHAIN) or (b"", 0, b"")
-        self._expect(status.get("chain", b"") == chain_id, "the board has another chain")
-        told = [one for one, change in self._history.data.keys if change.is_told(self._cut)]
-        ended = [
-            erasure.chain.id
-            for erasure in self._history.data.erasures
-            if erasure.step is None and erasure.chain and erasure.is_begun(self._cut)
-        ]
-        if told and told[-1]["chain"] not in ended:
-            self._expect(chain_id == told[-1]["chain"], "the chain is lost")
-        sectors = self._board.call("key_sectors")
-        for one in told:
-            old = one["key"]
-            for number in itertools.count(one["step"]):
-                if one["chain"] == chain_id and number == step:
-                    self._expect(old == key, "the chain's key is another one")
-                    break
-                if number > step + 10:
-                    break
-                is_gone = old not in sectors
-                is_ended = one["chain"] == chain_id or self._is_erased(one["chain"])
-                self._expect(is_gone or not is_ended, f"the key of step {number} is left")
-                old = HKDFExpand(hashes.SHA256(), 32, b"carport chain").derive(old)
+        """See that the chain is the one that the owner was told of."""
+        self._expect(status.get("chain", b"") == self._chain_id(), "the board has another chain")
+        told = [key for key, change in self._history.data.keys if change.is_told(self._cut)]
+        if told:
+            is_same = told[-1]["chain"] == self._chain_id()
+            is_left = is_same or self._is_erased(told[-1]["chain"], is_told=False)
+            self._expect(is_left, "the chain is lost")
+        for key in told:
+            self._check_keys(key["chain"], key["step"], key["key"])
 
-    def _is_erased(self, chain_id: bytes) -> bool:
+    def _check_keys(self, chain_id: bytes, first: int, key: bytes) -> None:
+        """See that of all keys of a chain the present one is left, or none if it was erased."""
+        present: Any = self._root.get(CHAIN)
+        is_present = present is not None and present[0] == chain_id
+        last = present[1] if is_present else first + MOST_STEPS
+        sectors = self._board.call("key_sectors")
+        for step in range(first, last + 1):
+            if is_present and step == last:
+                self._expect(key == present[2], "the chain's key is another one")
+            elif is_present or self._is_erased(chain_id):
+                self._expect(key not in sectors, f"the key of step {step} is left")
+            key = HKDFExpand(hashes.SHA256(), 32, b"carport chain").derive(key)
+
+    def _is_erased(self, chain_id: bytes, is_told: bool = True) -> bool:
+        """Tell whether all of a chain is erased as the owner was told, or at least asked for."""
         return any(
-            erasure.chain is not None and erasure.chain.id == chain_id and erasure.step is None
+            erasure.step is None and erasure.chain.id == chain_id
             for erasure in self._history.data.erasures
-            if erasure.is_told(self._cut)
+            if (erasure.is_told(self._cut) if is_told else erasure.is_begun(self._cut))
         )
 
     def _check_erasures(self, status: dict[str, Any]) -> None:
@@ -159,7 +158,6 @@ class DataRecovery(Recovery):
                 continue
             left = [number for number in erasure.numbers if f"block-{number}" in self._stored]
             self._expect(not left, f"the erased blocks {left} are left")
-            assert erasure.chain is not None
             is_same = self._chain_id() == erasure.chain.id
             if erasure.step is None:
                 self._expect(not is_same, "the key of an erased chain is left")
@@ -183,6 +181,7 @@ class DataRecovery(Recovery):
             blocks.append(block)
             self._expect(f"block-{block.header['block']}" == name, f"{name} has another number")
             self._check_rows(block)
+            self._check_growth(name)
         try:
             check_order(blocks)
         except BrokenError as error:
@@ -190,13 +189,28 @@ class DataRecovery(Recovery):
 
     def _check_rows(self, block: Block) -> None:
         """See that each row is what the car said."""
-        schema = cbor2.loads(self._payload(f"block-s{block.header['schema']}"))
+        name = f"block-s{block.header['schema']}"
+        self._expect(name in self._stored, f"block {block.header['block']} has no schema")
+        schema = cbor2.loads(self._payload(name))
         speeds = self._history.data.speeds
         for row in block.rows:
-            values = named(row, schema)
+            try:
+                values = named(row, schema)
+            except (IndexError, ValueError):
+                self._expect(False, f"block {block.header['block']} has rows of another schema")
             speed = values.get("Vehicle.Speed")
             is_true = not speed or speed in speeds.get(row[1], set())
             self._expect(is_true, f"{speed} km/h at {row[1]} ms")
+
+    def _check_growth(self, name: str) -> None:
+        """See that what was stored of a block stays in it, whatever comes behind."""
+        rows: list[Any] = []
+        for save, is_done in self._board.saves.all():
+            if save.name == name and save.data and is_done:
+                payload = unsealed(name, save.data, self._root[1])
+                grown = self._history.data.opened(payload).rows
+                self._expect(grown[: len(rows)] == rows, f"{name} has lost rows")
+                rows = grown
 
     def _check_ledger(self, owner: HeldKey) -> None:
         """See that the ledger is whole, up to its end, and says what was told."""

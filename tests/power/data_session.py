@@ -5,7 +5,6 @@ It ends with a history as the other session's, and beside it what was promised a
 
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, repeat
 from typing import Any
 
 import cbor2
@@ -33,7 +32,7 @@ SENT = ("DRV_Status", "DRV_Odometer", "CLIM_Status", "NAV_Latitude", "NAV_Longit
 class Erasure(Change):
     """Blocks whose keys were destroyed: those of a chain below a step, of all steps if None."""
 
-    chain: Chain | None = None
+    chain: Chain = field(kw_only=True)
     step: int | None = None
     numbers: set[int] = field(default_factory=set)
 
@@ -47,6 +46,7 @@ class DataPromises:
         keys: the keys that were told, each with its change.
         ledger: of each entry that was told to be there, what kind it is of.
         speeds: what the car said at each uptime, of whichever boot.
+        blocks: what was read, by what was sealed.
     """
 
     consents: dict[str, list[Setting]] = field(
@@ -56,6 +56,7 @@ class DataPromises:
     erasures: list[Erasure] = field(default_factory=list)
     ledger: list[tuple[str, Change]] = field(default_factory=list)
     speeds: dict[int, set[float]] = field(default_factory=dict)
+    blocks: dict[bytes, Block] = field(default_factory=dict)
 
     def chain(self, chain_id: bytes) -> Chain:
         """Return what a host was told of a chain."""
@@ -66,8 +67,11 @@ class DataPromises:
 
     def opened(self, data: bytes) -> Block:
         """Return a block, read with what the host was told."""
-        protected = cbor2.loads(data).value[0]
-        return open_block(data, self.chain(cbor2.loads(protected)[4][:8]))
+        if data not in self.blocks:
+            protected = cbor2.loads(data).value[0]
+            chain = self.chain(cbor2.loads(protected)[4][:8])
+            self.blocks[data] = open_block(data, chain)
+        return self.blocks[data]
 
 
 @dataclass
@@ -122,25 +126,25 @@ class DataSession(Session):
         self.fetch_key()
         self.consent("driving", OFTEN_S)
         self.reboot()  # as the board does by itself after the first consent
-        self.drive(62, OFTEN_S)  # before anybody has told the time
+        self.travel(62, OFTEN_S)  # before anybody has told the time
         self.tell_time(self.owner, FIRST_S)
         for group in ("climate", "location"):
             self.consent(group, OFTEN_S)
         while self.blocks_begun() < 3:
-            self.drive(20, OFTEN_S)
+            self.travel(20, OFTEN_S)
         self.command_while_a_flush_is_due(HEAT)
 
     def change_what_is_recorded(self) -> None:
         """Change the schema, read, and withdraw."""
         self.consent("driving", SELDOM_S)
-        self.drive(130, SELDOM_S)
+        self.travel(130, SELDOM_S)
         self.read()
         self.withdraw("climate")
         self.consent("location", SELDOM_S, precision={LATITUDE: [1, 100]})
-        self.drive(70, SELDOM_S)
+        self.travel(70, SELDOM_S)
         self.command_while_a_flush_is_due(LOCK)
         self.withdraw("location")
-        self.drive(70, SELDOM_S)
+        self.travel(70, SELDOM_S)
 
     def let_days_pass(self) -> None:
         """Let the chain go on: with a day, and with a boot."""
@@ -148,28 +152,28 @@ class DataSession(Session):
         self.board.advance(DAY_MS)
         change.told = self.board.mark
         self.promises.times.append(Setting(FIRST_S + DAY_S, change))  # it is stored each day
-        self.drive(130, SELDOM_S)
+        self.travel(130, SELDOM_S)
         self.reboot()
-        self.drive(70, SELDOM_S)
+        self.travel(70, SELDOM_S)
         self.tell_time(self.owner, MONDAY_S + 2 * DAY_S)
-        self.drive(70, SELDOM_S)
+        self.travel(70, SELDOM_S)
         self.command_while_a_flush_is_due(UNLOCK)
 
     def erase_and_go_on(self) -> None:
         """Erase what is old, then everything, and record again with a new key."""
         self.erase(before=MONDAY_S + DAY_S)
-        self.drive(70, SELDOM_S)
+        self.travel(70, SELDOM_S)
         self.confirm_erased()
         self.consent("climate", SELDOM_S)
-        self.drive(70, SELDOM_S)
+        self.travel(70, SELDOM_S)
         self.erase()
         self.confirm_erased()
-        self.drive(40, SELDOM_S)  # nobody has a key
+        self.travel(40, SELDOM_S)  # nobody has a key
         self.fetch_key()
-        self.drive(130, SELDOM_S)
+        self.travel(130, SELDOM_S)
         self.forget_the_ledger()
         self.reboot()
-        self.drive(70, SELDOM_S)
+        self.travel(70, SELDOM_S)
         self.command_while_a_flush_is_due(COOL)
         self.withdraw("driving")
         self.read()
@@ -236,7 +240,6 @@ class DataSession(Session):
     def confirm_erased(self) -> None:
         """Say that the keys of the last erasure are destroyed."""
         erasure = self.data.erasures[-1]
-        assert erasure.chain is not None
         fields: dict[str, Any] = {"chain": erasure.chain.id}
         if erasure.step is not None:
             fields["step"] = erasure.step
@@ -257,27 +260,21 @@ class DataSession(Session):
 
     # ---- the car ----
 
-    def drive(self, duration_s: int, interval_s: int) -> None:
+    def travel(self, duration_s: int, interval_s: int) -> None:
         """Drive, at another speed for each row."""
-        drive(self, self.data, duration_s, interval_s)
+        travel(self, self.data, duration_s, interval_s)
 
     def command_while_a_flush_is_due(self, wish: Wish) -> None:
         """Give a command just before rows are stored: until it is confirmed nothing is."""
-        self.drive(SELDOM_S, SELDOM_S)
+        self.travel(SELDOM_S, SELDOM_S)
         self.car.signals["DRV_Status"]["Speed"] = 0
         board = self.board
-        last_ms = board.now_ms
-        for _ in range(FLUSH_MS // SOON_MS):
-            due_ms = board.call("flush_ms")
-            if due_ms - board.now_ms <= SOON_MS:
-                break
-            board.advance(min(due_ms - board.now_ms - SOON_MS // 2, SELDOM_S * 1000))
+        left_ms = board.call("flush_ms") - board.now_ms
+        board.advance(max(0, left_ms - SOON_MS))
         self.car.send()
         writes = board.call("block_writes")
-        sent = len(board.frames)
-        wait = partial(self.wait_without_a_write, sent)
-        self.command(self.owner, wish, *chain([wait], repeat(self.obey, 9)))
-        assert board.now_ms > last_ms
+        wait = partial(self.wait_without_a_write, len(board.frames))
+        self.command(self.owner, wish, wait, self.obey)
         board.advance(1500)
         assert board.call("block_writes") > writes, "no flush was due"
 
@@ -302,7 +299,7 @@ class DataSession(Session):
         return min([*numbers, following])
 
 
-def drive(driver: Any, data: DataPromises, duration_s: int, interval_s: int) -> None:
+def travel(driver: Any, data: DataPromises, duration_s: int, interval_s: int) -> None:
     """Let a driver's car drive, at another speed for each row; driver: with board, car, speed."""
     board, interval_ms = driver.board, interval_s * 1000
     end_ms = board.now_ms + duration_s * 1000

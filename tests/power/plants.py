@@ -1,9 +1,15 @@
 """Defects to plant in the VM, each of which loses, doubles or betrays something at a power cut."""
 
+from hashlib import sha256
+
 from firmware.key_partition import KeyPartition
 from firmware.storage import Storage
+from gateway.data.archive import Archive
+from gateway.data.chain import Chain
+from gateway.data.consent import Consents
 from gateway.oscore.replay_window import ReplayWindow
 from gateway.oscore.sender_sequence import SenderSequence
+from gateway.vault.records import Records
 from gateway.vault.root import NAME as ROOT
 
 CHUNK = 1024  # numbers that the board reserves at once
@@ -12,6 +18,7 @@ save_now = Storage.save
 save_root_now = KeyPartition.save
 make_sequence = SenderSequence.__init__
 make_window = ReplayWindow.__init__
+make_records = Records.__init__
 
 
 def call_intents_durable_too_early() -> None:
@@ -69,3 +76,59 @@ def know_every_window() -> None:
         make_window(window, True)
 
     ReplayWindow.__init__ = make  # type: ignore[method-assign]
+
+
+def seal_records_of_each_boot_alike() -> None:
+    """Let the nonces of records depend on a counter alone."""
+
+    def make(records, loaded, aes, random):  # type: ignore[no-untyped-def]
+        make_records(records, loaded, aes, random)
+        records._boot = bytes(8)
+
+    Records.__init__ = make  # type: ignore[method-assign]
+
+
+def forget_what_was_withdrawn() -> None:
+    """Withdraw a consent until the next boot."""
+
+    def withdraw_for_now(consents, group):  # type: ignore[no-untyped-def]
+        consents._ends.pop(group, None)
+        return 0
+
+    Consents.withdraw = withdraw_for_now  # type: ignore[method-assign]
+
+
+def erase_without_the_key() -> None:
+    """Begin a new chain at the next key, but leave the old one where it is."""
+
+    def destroy(chain):  # type: ignore[no-untyped-def]
+        chain.id = b""
+        return 0
+
+    Chain.destroy = destroy  # type: ignore[method-assign]
+
+
+def name_a_schema_that_is_not_stored() -> None:
+    """Store a schema's number before the schema."""
+
+    def use_schema(archive, encode):  # type: ignore[no-untyped-def]
+        digest = sha256(b"".join([bytes(piece) for piece in encode(0)])).digest()[:8]
+        if digest != archive._schema_digest:
+            archive.schema += 1
+            archive._schema_digest = digest
+            archive._store()
+            archive._records.put_block(f"block-s{archive.schema}", encode(archive.schema))
+        return archive.schema
+
+    Archive.use_schema = use_schema  # type: ignore[method-assign]
+
+
+def count_blocks_from_boot_to_boot() -> None:
+    """Store no number of a block, but go on behind the last one that was stored."""
+
+    def begin_block(archive, kid):  # type: ignore[no-untyped-def]
+        archive.kid = kid
+        archive.next += 1
+        return archive.next - 1
+
+    Archive.begin_block = begin_block  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""What lies sealed in the flash, read without the gateway's code: root, records, blocks, ledger."""
+"""What lies sealed in the flash, read without the gateway's code."""
 
 import hashlib
 import io

@@ -1,7 +1,6 @@
 """A session whose power is cut at every operation of the flash, and defects that this finds."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,13 +16,6 @@ from tests.vm import VM
 EVERY = int(os.environ.get("CARPORT_POWER_EVERY", "16"))
 NESTED_EVERY = 40
 ROOT_DEFECT = "write_the_root_in_place"
-
-
-@pytest.fixture
-def machine(vm: VM) -> Iterator[VM]:
-    """A VM of the test's own, which may be broken; skips where there is none."""
-    with VM(heapsize="16m") as own:
-        yield own
 
 
 def trial(vm: VM) -> Trial:
