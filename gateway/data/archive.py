@@ -8,8 +8,9 @@
 Each block names the tag of the one before it, so that a dropped, swapped or older one is noticed,
 by whoever reads them. What a block says of itself, in its header, is kept nowhere else.
 
-Blocks go from the oldest on: when the ring is full, when what they hold may not be kept any
-longer, and when they are erased; a few at a time, so that nothing else has to wait for it.
+Blocks go from the oldest on: when the ring is full or the flash nearly so, when what they hold may
+not be kept any longer, and when they are erased; a few at a time, so that nothing else has to wait
+for it.
 """
 
 from hashlib import sha256
@@ -131,7 +132,7 @@ class Archive:
         return self.schema
 
     def make_room(self) -> None:
-        """Let a few of the oldest blocks go, for the flash is full."""
+        """Let a few of the oldest blocks go, for the flash is full or nearly so."""
         last = min(self.first + _DELETIONS, self.next - 1)
         while self.first < last:
             self._records.delete_first("block-" + str(self.first))

@@ -49,8 +49,9 @@ class DataRecovery(Recovery):
     def go_on(self) -> None:
         """See that fresh rows are recorded, and whatever else can be changed."""
         Recovery.go_on(self)
-        recorded = self._granted({1}) if self._chain_id() else []
-        if self._owner is None or "driving" not in recorded:
+        consents = self._history.data.consents
+        is_recorded = self._chain_id() and self._possible(consents["driving"], 0) == {1}
+        if self._owner is None or not is_recorded:
             return
         before = set(self._stored)
         travel(self, self._history.data, FRESH_S, SELDOM_S)
@@ -59,6 +60,9 @@ class DataRecovery(Recovery):
         self._expect(len(fresh) == 1, f"{len(fresh)} fresh blocks were recorded")
         block = self._opened(fresh[0])
         self._expect(len(block.rows) > 1, "no fresh row was recorded")
+        for recorded in self._schema_of(block)["groups"]:
+            group = recorded["group"]
+            self._expect(1 in self._possible(consents[group], 0), f"{group} is recorded again")
         self._check_data(self._owner)
 
     # ---- what is stored ----
@@ -113,10 +117,6 @@ class DataRecovery(Recovery):
             is_recorded = group in recording
             is_right = is_recorded in possible or not (can_record or is_recorded)
             self._expect(is_right, f"{group} is recorded: {is_recorded}")
-
-    def _granted(self, settled: set[int]) -> list[str]:
-        consents = self._history.data.consents
-        return [group for group in consents if self._possible(consents[group], 0) == settled]
 
     def _check_chain(self, status: dict[str, Any]) -> None:
         """See that the chain is the one that the owner was told of."""
@@ -189,9 +189,7 @@ class DataRecovery(Recovery):
 
     def _check_rows(self, block: Block) -> None:
         """See that each row is what the car said."""
-        name = f"block-s{block.header['schema']}"
-        self._expect(name in self._stored, f"block {block.header['block']} has no schema")
-        schema = cbor2.loads(self._payload(name))
+        schema = self._schema_of(block)
         speeds = self._history.data.speeds
         for row in block.rows:
             try:
@@ -201,6 +199,12 @@ class DataRecovery(Recovery):
             speed = values.get("Vehicle.Speed")
             is_true = not speed or speed in speeds.get(row[1], set())
             self._expect(is_true, f"{speed} km/h at {row[1]} ms")
+
+    def _schema_of(self, block: Block) -> dict[str, Any]:
+        name = f"block-s{block.header['schema']}"
+        self._expect(name in self._stored, f"block {block.header['block']} has no schema")
+        schema: dict[str, Any] = cbor2.loads(self._payload(name))
+        return schema
 
     def _check_growth(self, name: str) -> None:
         """See that what was stored of a block stays in it, whatever comes behind."""
