@@ -170,7 +170,7 @@ class CutShell(Shell):
 
     saves_left = 1 << 30
 
-    def save(self, name: str, data: bytes | bytearray | None) -> None:
+    def save(self, name: str, data: Any) -> None:
         if self.saves_left == 0:
             raise PowerCut
         self.saves_left -= 1
