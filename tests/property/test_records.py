@@ -95,9 +95,8 @@ def recorded(owner: DataHost) -> dict[int, dict[str, Any]]:
 
 def same(stored: Any, on_the_bus: Any) -> bool:
     if isinstance(on_the_bus, float) and stored is not None:
-        return abs(stored - on_the_bus) <= abs(on_the_bus) * 1e-12 + 1e-12
-    is_same: bool = type(stored) in (type(on_the_bus), float) and stored == on_the_bus
-    return is_same
+        return bool(abs(stored - on_the_bus) <= abs(on_the_bus) * 1e-12 + 1e-12)
+    return type(stored) in (type(on_the_bus), float) and bool(stored == on_the_bus)
 
 
 @FEW
