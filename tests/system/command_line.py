@@ -18,6 +18,10 @@ class CommandLine:
 
     def run(self, *words: str, exit_code: int = 0) -> dict[str, Any]:
         """Run `carport WORDS --json`, which ends with exit_code; return what it printed last."""
+        return self.lines(*words, exit_code=exit_code)[-1]
+
+    def lines(self, *words: str, exit_code: int = 0) -> list[dict[str, Any]]:
+        """Run `carport WORDS --json`, which ends with exit_code; return each line it printed."""
         done = subprocess.run(
             [sys.executable, "-c", "from carport.cli import main; main()", *words, "--json"],
             env={
@@ -33,8 +37,7 @@ class CommandLine:
         )
         said = f"carport {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
         assert done.returncode == exit_code, said
-        fields: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return fields
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def gateway(self, name: str) -> Path:
         """Return the folder of a gateway."""

@@ -256,8 +256,7 @@ def _ask_region() -> str:
 
 
 async def _check_clock(requests: "DataRequests") -> None:
-    _, unix_s = await requests.clock()
-    if unix_s is None:
+    if (await requests.clock()).unix_s is None:
         raise CarportError(
             "the board does not know the time, and did not take this computer's: run it over the "
             "cable with --via serial"

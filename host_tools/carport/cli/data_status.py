@@ -39,8 +39,7 @@ def status(options: Options) -> None:
         requests: "DataRequests", holdings: "Holdings"
     ) -> "tuple[Contact, Wear, Summary]":
         contact = await make_contact(requests, holdings)
-        uptime_ms, _ = await requests.clock()
-        wear = project(contact.records, uptime_ms)
+        wear = project(contact.records, (await requests.clock()).uptime_ms)
         return contact, wear, holdings.archive.summary()
 
     contact, wear, summary = with_data(options, work)

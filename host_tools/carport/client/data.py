@@ -24,6 +24,15 @@ _RANDOM_BYTES = 32
 
 
 @dataclass(frozen=True)
+class Clock:
+    """The board's time: boot tells one run of it from all others; unix_s is None if unknown."""
+
+    boot: bytes
+    uptime_ms: int
+    unix_s: int | None
+
+
+@dataclass(frozen=True)
 class Erasure:
     """Keys of a chain below a step, or all of them, that somebody has still to destroy."""
 
@@ -77,15 +86,15 @@ class DataRequests:
     def __init__(self, client: Client) -> None:
         self.client = client
 
-    async def clock(self) -> tuple[int, int | None]:
-        """Return the board's uptime in ms, and its time in unix seconds if it knows it.
+    async def clock(self) -> Clock:
+        """Return what the board knows of the time.
 
         The client, if it is an owner's, has told the time by then, or tried to.
         """
         await self._get("time")
         await self.client.settle()
         fields = await self._map("time")
-        return fields["uptime_ms"], fields.get("unix_s")
+        return _read(lambda: Clock(fields["boot"], fields["uptime_ms"], fields.get("unix_s")))
 
     async def region(self) -> str | None:
         """Return the region that was declared, None if none was."""

@@ -7,10 +7,11 @@
     readings   the values; `samples` is a view of them with times, paths and units:
                sqlite3 archive.db "select * from samples where path = 'Vehicle.Speed'"
 
-A time is that of its boot's uptime 0 and the uptime; a boot that learnt the time late is dated by
-its first block that knows it. The file is mode 0600 and not encrypted: it is protected as its
-owner's account is. What is erased is overwritten (secure_delete) as far as the file system and
-the disk let a program do that.
+A time is that of its boot's uptime 0 and the uptime. A boot that learnt the time late is dated by
+its first block that knows it, or by what the board says while it runs.
+
+The file is mode 0600 and not encrypted: it is protected as its owner's account is. What is erased
+is overwritten (secure_delete) as far as the file system and the disk let a program do that.
 """
 
 import sqlite3
@@ -182,7 +183,7 @@ class Archive:
                     is_final,
                 ),
             )
-            self._date(header.boot)
+            self._date_by_blocks(header.boot)
             ids = [
                 [self._column_id(group.name, column) for column in group.columns]
                 for group in schema.groups
@@ -196,6 +197,14 @@ class Archive:
                         ids[row.group], schema.groups[row.group].columns, row.stored, strict=True
                     )
                 ),
+            )
+
+    def date(self, boot: bytes, unix_s: int) -> None:
+        """Date what a boot recorded before it knew the time; unix_s: the time of uptime 0."""
+        with self._db:
+            self._db.execute(
+                "update blocks set dated_unix_s = ? where boot = ? and dated_unix_s is null",
+                (unix_s, boot),
             )
 
     def rows(
@@ -307,11 +316,12 @@ class Archive:
             "delete from schemas where (chain, number) not in (select chain, schema from blocks)"
         )
 
-    def _date(self, boot: bytes) -> None:
+    def _date_by_blocks(self, boot: bytes) -> None:
         """Date a boot's blocks that do not know the time by the first one that does."""
         self._db.execute(
-            "update blocks set dated_unix_s = (select boot_unix_s from blocks where boot = ?1"
-            " and boot_unix_s is not null order by number limit 1)"
+            "update blocks set dated_unix_s = coalesce("
+            " (select boot_unix_s from blocks where boot = ?1 and boot_unix_s is not null"
+            "  order by number limit 1), dated_unix_s)"
             " where boot = ?1 and boot_unix_s is null",
             (boot,),
         )

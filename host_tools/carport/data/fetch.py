@@ -67,6 +67,9 @@ async def fetch(
                 fetched.findings.append(str(error))
         done += row.size
         on_progress(done, total)
+    clock = await requests.clock()
+    if clock.unix_s is not None:
+        holdings.archive.date(clock.boot, clock.unix_s - clock.uptime_ms // 1000)
     fetched.findings += _broken_links(holdings.archive.kept(), index)
     return fetched
 

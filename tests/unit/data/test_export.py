@@ -261,21 +261,36 @@ def test_a_block_taken_away_is_named(owner: Owner) -> None:
     assert "block 2 was removed from the board" in said
 
 
-def test_rows_from_before_the_board_knew_the_time_are_dated_by_a_later_block(owner: Owner) -> None:
+def test_rows_from_before_the_board_knew_the_time_are_dated_while_it_runs(owner: Owner) -> None:
     owner.consent()
     owner.drive(70)
     owner.board.reboot()
     owner.drive(70)  # nobody has told it the time yet
-    told = owner.told("export", "-o", "day.csv")
 
-    assert told["rows"] > 100
-    undated = [row for row in read_csv("day.csv") if not row["time"]]
-    assert len(undated) > 50
+    assert owner.told("export", "-o", "day.csv")["rows"] > 100
+
+    times = [row["time"] for row in read_csv("day.csv")]
+    assert all(times)
+    assert times == sorted(times)
+
+
+def test_rows_of_a_run_that_never_knew_the_time_come_last(owner: Owner) -> None:
+    owner.consent()
+    for _ in range(2):
+        owner.drive(70)
+        owner.board.reboot()
     owner.drive(70)
+
     owner.run("export", "-o", "day.csv")
-    rows = read_csv("day.csv")
-    assert all(row["time"] for row in rows)
-    assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
+
+    times = [row["time"] for row in read_csv("day.csv")]
+    known = [time for time in times if time]
+    assert len(known) > 100
+    assert times[len(known) :] == [""] * (len(times) - len(known))
+    assert len(times) - len(known) > 50
+    told = owner.told("export", "--offline", "--format", "senml", "-o", "day.senml")
+    assert (told["rows"], told["rows_without_time"]) == (len(known), len(times) - len(known))
+    assert "did not know the time" in owner.run("export", "--format", "senml", "-o", "day.senml")
 
 
 def test_another_regions_data_is_refused_until_it_is_allowed(owner: Owner) -> None:
