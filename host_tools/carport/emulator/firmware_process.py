@@ -3,8 +3,8 @@
 The VM gets its settings as one line of JSON on stdin, says `ready` on stdout when it serves, and
 ends when stdin is closed; so it never outlives this process.
 
-This is the board's watchdog too: from the first `fed` on stdout on, a VM that has not said it again
-for 10 s is killed. The next one is told what ended the last one, as a chip knows after a reset.
+This is the board's watchdog too: from the first `fed` on stdout on, a VM that has not said it
+again for 10 s is killed. The next one is told what ended the last one, as a chip knows it.
 """
 
 import asyncio
