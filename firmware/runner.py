@@ -14,9 +14,10 @@ Rules:
    while a frame waits for its acknowledgement, up to its deadline: during a flash erase it could
    not be taken back.
 3. Garbage is collected between two inputs, but not between a command's arrival and its frame: once
-   there are 24 KiB of it if nothing is ready, once there are 48 KiB if something is. So the heap
-   does not run full on the way to a frame, and what lives long stays close together: the rest is
-   in one piece, for datagrams of a kilobyte.
+   there are 24 KiB of it if nothing is ready, once there are 48 KiB if something is; sooner on a
+   heap with less room, so that the largest input still finds 12 KiB. So it does not run full on
+   the way to a frame, and what lives long stays close together: the rest is in one piece, for
+   datagrams of a kilobyte.
    It is estimated, for to measure it takes as long as a third of a request: 8 KiB for each
    datagram that comes; 2 KiB for each that leaves, and 1 KiB for each 32 bytes of it; 1 KiB for
    each turn of the timer. CAN frames make none.
@@ -28,6 +29,7 @@ Rules:
 
 import gc
 import select
+import sys
 
 from firmware.cable import PEER
 from firmware.health import LONGEST_WAIT_MS
@@ -61,7 +63,9 @@ _SAVE_AGAIN_MS = const(1000)
 _IDLE_GARBAGE_KIB = const(24)
 _BUSY_GARBAGE_KIB = const(48)
 _INPUT_KIB = const(8)
+_NEEDED_KIB = const(12)
 _ANSWER_KIB = const(2)
+_KIB = 2048 if sys.maxsize >> 32 else 1024  # of a heap of 64 bits, where all takes twice as much
 _ENOSPC = const(28)  # littlefs's and Linux's; MicroPython's errno does not name it
 _LEAVING_MS = const(500)  # after a wipe, for the answer to it
 
@@ -105,6 +109,8 @@ class Runner:
         self._leave_ms: int | None = None
         self._is_armed = False
         self._garbage_kib = 0
+        self._idle_kib = _IDLE_GARBAGE_KIB
+        self._busy_kib = _BUSY_GARBAGE_KIB
         if udp is not None:
             self.add(udp)
         self.add(cable)
@@ -118,7 +124,7 @@ class Runner:
 
     def run(self) -> None:
         """Run until the board is reset or a source ends the program."""
-        gc.collect()
+        self._collect()
         for bus in self._buses:
             bus.start(self._now_ms())
         self._settle()
@@ -148,7 +154,7 @@ class Runner:
             if now_ms >= self._save_again_ms:
                 self._settle()
             wait_ms = min(wait_ms, max(self._save_again_ms - now_ms, 0))
-        if self._garbage_kib >= _IDLE_GARBAGE_KIB and not self._gateway.is_urgent:
+        if self._garbage_kib >= self._idle_kib and not self._gateway.is_urgent:
             wait_ms = 0
         is_idle = True
         handlers = self._handlers
@@ -165,11 +171,18 @@ class Runner:
         if is_well:
             self._health.turn_was_well(now_ms)
         if (
-            self._garbage_kib >= (_IDLE_GARBAGE_KIB if is_idle else _BUSY_GARBAGE_KIB)
+            self._garbage_kib >= (self._idle_kib if is_idle else self._busy_kib)
             and not self._gateway.is_urgent
         ):
-            self._garbage_kib = 0
-            gc.collect()
+            self._collect()
+
+    def _collect(self) -> None:
+        """Collect, and see how much garbage there is room for."""
+        gc.collect()
+        self._garbage_kib = 0
+        free_kib = gc.mem_free() // _KIB
+        self._busy_kib = min(_BUSY_GARBAGE_KIB, max(free_kib - _NEEDED_KIB, 1))
+        self._idle_kib = min(_IDLE_GARBAGE_KIB, self._busy_kib)
 
     def _wait_ms(self, now_ms: int) -> int:
         """Return how long there is nothing to do; 0 or less if a deadline has come."""
