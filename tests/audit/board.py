@@ -27,7 +27,7 @@ from tests.system.taps import address_of
 GROUPS = ("driving", "climate", "charging", "location")
 DAY_S = 86_400
 
-_TRIES = 5
+_TRIES = 4
 _BUSY_S = 0.5
 _RESTART_S = 15.0
 _WRITTEN_S = 0.6

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from datetime import date, timedelta
 from pathlib import Path
 
 from tests.audit.board import Board
@@ -17,6 +18,7 @@ from tests.audit.place import Place
 
 _COMMAND = (sys.executable, "-c", "from carport.cli import main; main()")
 _TIMEOUT_S = 30.0
+_UNTIL = date.today() + timedelta(days=30)
 _FIRST = ("discover", "discover --json")
 _USED = (
     "status",
@@ -27,10 +29,15 @@ _USED = (
     "climate on --temp 21.5",
     "climate off",
     "keys list",
-    "keys add bob --role driver --qr",
+    "keys add bob --role driver --file bob.carport",
     "keys revoke bob --yes",
-    "arm",
-    "sim state",
+    "keys backup --file backup.carport",
+    f"data consent driving --purpose audit --every 1s --keep 30d --until {_UNTIL} --region DE",
+    "data consent",
+    "data status",
+    "data ledger --verify",
+    "data export --since 1h -o out.csv",
+    "data erase --all --yes",
     "profile check reference",
     "--version",
 )
@@ -50,6 +57,7 @@ def contacts(build: Build, depth: Depth) -> Outcome:
         commands = (*_FIRST, pair, *_USED) if depth > Depth.QUICK else _FIRST[:1]
         with Capture(home.pc, "eth0") as capture:
             codes = [_run(home.pc, command, environment, Path(folder)) for command in commands]
+        outcome.figures["errors on the board"] = board.errors()
         port = board.address[1]
     judge = PcJudge(LAN, (BOARD, port))
     for packet in capture.packets:

@@ -30,7 +30,9 @@ def a_day(build: Build, depth: Depth) -> Outcome:
                 with home.pc.call(lambda: Lan((ALL_COAP_NODES, COAP_PORT), str(PC))) as everyone:
                     day = Day(board, everyone, _STATE_S[depth])
                     day.live()
-                outcome.figures["requests"] = day.requests
+                outcome.figures["requests"] = f"{day.requests:,}, {day.unanswered} unanswered"
+                outcome.figures["notifications"] = day.notifications
+                outcome.figures["blocks exported"] = day.blocks
             port = board.address[1]
             outcome.figures["errors on the board"] = board.errors()
         ending.close()

@@ -66,7 +66,8 @@ def _open() -> list[socket.socket]:
     for port in (DNS_PORT, NTP_PORT, ECHO_PORT):
         opened.append(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
         opened[-1].bind(("::", port))
-    opened.append(socket.create_server(("::", HTTP_PORT), family=socket.AF_INET6))
+    door = socket.create_server(("::", HTTP_PORT), family=socket.AF_INET6, dualstack_ipv6=True)
+    opened.append(door)
     return opened
 
 
