@@ -134,7 +134,8 @@ class Answers:
         else:
             self._message_id = (self._message_id + 1) & 0xFFFF
             kind, message_id = CON if request.is_confirmable else NON, self._message_id
-        data = message.encode_fields(kind, code, message_id, request.token, options, payload)
+        token = request.exchange[2]
+        data = message.encode_fields(kind, code, message_id, token, options, payload)
         if request.after > self._records.acknowledged:
             self._held.append((request.after, request, kind, message_id, data, observer))
         else:
@@ -213,7 +214,7 @@ class Answers:
         data: bytes,
         observer: "Observer | None",
     ) -> None:
-        peer = request.peer
+        peer = request.exchange[0]
         if kind == CON:
             jitter = self._random(1)[0]
             self._retransmitter.add(data, peer, message_id, request, jitter, request.now_ms)

@@ -72,6 +72,8 @@ if TYPE_CHECKING:
 # What a resource answers when it wants a fresh Echo.
 CHALLENGE: "Answer" = (UNAUTHORIZED, [], b"")
 
+_READS = (GET, FETCH)
+
 MAX_DATAGRAM_BYTES = 640  # a block of 512 bytes, and what stands around it
 
 
@@ -100,8 +102,7 @@ class Endpoint:
             "unanswered": 0,
         }
         self._keys = keys
-        limits = Limits(keys)
-        self._refuses = limits.refuses
+        self._limits = limits = Limits(keys)
         self._answers = Answers(keys, records, random)
         self._seen = self._answers.seen
         self._answer = self._answers.answer
@@ -128,7 +129,9 @@ class Endpoint:
     ) -> bool:
         """Take a datagram; tell whether it was read. source: the host it is from, None: cable."""
         counters = self.counters
-        if source is not None and self._refuses(data, peer, source, now_ms):
+        limits = self._limits
+        is_shutting = now_ms < limits.shut_ms and source is not None
+        if is_shutting and limits.refuses(data, peer, source, now_ms):  # type: ignore[arg-type]
             counters["shut_out"] += 1
             return False
         if len(data) > MAX_DATAGRAM_BYTES:
@@ -232,7 +235,9 @@ class Endpoint:
         except DecodeError as error:
             self._proof.answer(request, diagnostic(BAD_OPTION, str(error)))
             return
-        if not self._proof.judge(request, key):
+        if request.echo is None and key.oscore.replay_window.is_known:
+            request.is_proven = request.source is None or request.source == key.source
+        elif not self._proof.judge(request, key):
             self._proof.challenge(request)
             return
         change = self._keys.confirm(key, request.now_ms)
@@ -251,6 +256,8 @@ class Endpoint:
             self._answers.expect(request)
         elif answer is CHALLENGE:
             self._proof.challenge(request)
+        elif request.is_proven:
+            self._answer(request, answer)
         else:
             self._proof.answer(request, answer)
 
@@ -276,8 +283,7 @@ class Endpoint:
             if hasattr(resource, "deny"):
                 resource.deny(request)
             return diagnostic(FORBIDDEN, principal.why_not(request.now_ms))
-        is_read = request.code == GET or request.code == FETCH
-        if not request.is_proven and (request.observe == 0 or not is_read):
+        if not request.is_proven and (request.observe == 0 or request.code not in _READS):
             return CHALLENGE
         if request.block2 is not None:
             later = self._snapshots.later_block(request)

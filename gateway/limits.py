@@ -106,9 +106,14 @@ class Source:
 
 
 class Limits:
-    """The budgets of hosts; those of keys are with the keys."""
+    """The budgets of hosts; those of keys are with the keys.
+
+    Attributes:
+        shut_ms: until then somebody is shut out, and `refuses` is to be asked.
+    """
 
     def __init__(self, keys: "Keys") -> None:
+        self.shut_ms = 0
         self._peek = keys.peek
         self._sources: dict[bytes | str, Source] = {}
         self._others = Source()
@@ -139,11 +144,14 @@ class Limits:
         """Count a datagram that did not verify; tell whether it may be answered."""
         known = self._find(source, now_ms)
         known.hear(peer)
-        may_answer = known.may_answer
-        known.may_answer = False
-        return may_answer or known.unverified.take(
-            now_ms, _SOURCE_INTERVAL_MS, _SOURCE_BURST_MS, _SOURCE_LONGEST_WAIT_MS
-        )
+        if known.may_answer:
+            known.may_answer = False
+            return True
+        budget = known.unverified
+        if budget.take(now_ms, _SOURCE_INTERVAL_MS, _SOURCE_BURST_MS, _SOURCE_LONGEST_WAIT_MS):
+            return True
+        self.shut_ms = max(self.shut_ms, budget.shut_ms)
+        return False
 
     def may_challenge(self, source: "bytes | str", now_ms: int) -> bool:
         """Count a challenge, if it may be sent."""

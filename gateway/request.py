@@ -86,8 +86,6 @@ class Request:
     ) -> None:
         self.is_confirmable = is_confirmable
         self.exchange = (peer, message_id, token)
-        self.peer = peer
-        self.token = token
         self.now_ms = now_ms
         self.source = source
         self.size = size
@@ -119,6 +117,16 @@ class Request:
                 self.block1 = value
             elif number & 1 and number != URI_HOST and number != URI_PORT:
                 self.unknown_option = number  # critical: what cannot be heeded must be refused
+
+    @property
+    def peer(self) -> "Hashable":
+        """Whoever sent it."""
+        return self.exchange[0]
+
+    @property
+    def token(self) -> bytes:
+        """What its answers repeat."""
+        return self.exchange[2]
 
     @property
     def on_cable(self) -> bool:
