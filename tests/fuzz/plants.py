@@ -283,9 +283,9 @@ PLANTS = (
     Plant(
         "door",
         ECHOES,
-        "an Echo value stays fresh for half a minute",
-        "for age in range(_SECONDS):",
-        "for age in range(30):",
+        "the last Echo value stays fresh for ever",
+        "return 0 <= second - last_second < _SECONDS",
+        "return second >= last_second",
     ),
     Plant(
         "door",

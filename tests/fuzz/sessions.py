@@ -111,7 +111,7 @@ def stories() -> list[bytes]:
         car + step("command", 0, 0) + step("wait", 2) + locked + second,
         step("command", 1, 2) + second + step("again", 0, 0x41, 0, 0) + step("again", 1, 0, 0, 99),
         step("command", 0, 1) + step("reboot") + step("again", 0, 0, 0, 0) + second,
-        step("command", 0, 0) + step("wait", 7) + step("answer", 0) + step("command", 0, 1),
+        step("command", 0, 0) + step("wait", 7) + step("answer", 0) + step("command", 0, 1) + car,
         step("command", 3, 0) + step("bus", 3) + step("command", 0, 0) + minute,
         ask(0, TIME) + (car + step("command", 2, 0) + second * 4) * 3,
         step("button", 200) + minute + step("frame", 1, 0, 8) + bytes(8),

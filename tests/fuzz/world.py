@@ -67,7 +67,7 @@ class CountingShell(Shell):
     saved = 0
     is_wiped = False
 
-    def save(self, name: str, data: bytes | bytearray | memoryview | None) -> None:
+    def save(self, name: str, data: Any) -> None:
         self.saved += 1
         self.is_wiped = self.is_wiped or name == WIPE
         super().save(name, data)

@@ -112,8 +112,8 @@ def plainly_read(data: bytes, start: int) -> tuple[int, int]:
 
 
 def seeds() -> list[bytes]:
-    """Return RFC 8949's examples, of the subset and not, and one as deep as it may be."""
+    """Return RFC 8949's examples, of the subset and not, and two as deep as they may be."""
     vectors = load("rfc8949_appendix_a")
     rows = chain(*(rows for rows in vectors.values() if isinstance(rows, list)))
-    deepest = b"\x81" * cbor.MAX_NESTING + b"\x00"
-    return [*(bytes.fromhex(row["hex"]) for row in rows), deepest]
+    deepest = [level * cbor.MAX_NESTING + b"\x00" for level in (b"\x81", b"\xa1\x00")]
+    return [*(bytes.fromhex(row["hex"]) for row in rows), *deepest]
