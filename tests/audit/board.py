@@ -29,6 +29,7 @@ DAY_S = 86_400
 
 _TRIES = 4
 _BUSY_S = 0.5
+_ROW_S = 1.5  # until the next row, and a little
 _RESTART_S = 15.0
 _WRITTEN_S = 0.6
 _POLL_S = 0.02
@@ -127,6 +128,11 @@ class Board:
         self.host.on_cable = True
         self.owner.tell_time(self._now_s)
         self.host.on_cable = False
+
+    def next_day(self) -> None:
+        """Tell the board that it is tomorrow: what is recorded by now is stored."""
+        self.tell_time(DAY_S)
+        time.sleep(_ROW_S)
 
     def lan(self) -> Lan:
         """Return a new address where the owner is."""

@@ -13,7 +13,7 @@ from gateway.coap import message
 from gateway.coap.message import Message
 from gateway.coap.numbers import CHANGED, GET, NON, OBSERVE, POST, URI_PATH
 from tests.attack.lan import Lan
-from tests.audit.board import DAY_S, Board
+from tests.audit.board import Board
 from tests.models.host import Host
 
 ALL_COAP_NODES = "224.0.1.187"
@@ -53,7 +53,7 @@ class Day:
             self._cut_power()
         board.sim("brake")
         self._use(self._seconds)
-        board.tell_time(DAY_S)  # ends a block
+        board.next_day()
         self._cut_power()
         self._export()
         board.sim("set", values={"sleep_after": 1})

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 
 from tests.audit import flash_image
-from tests.audit.board import DAY_S, Board
+from tests.audit.board import Board
 from tests.audit.check import Build, Depth, Outcome
 from tests.audit.opening import Sealed, openable, sealed, windows
 
@@ -22,7 +22,7 @@ def erase(build: Build, depth: Depth) -> Outcome:
     with Board(build) as board:
         board.pair()
         time.sleep(_RECORDED_S[depth])
-        board.tell_time(DAY_S)  # ends a block, and the key's step
+        board.next_day()
         time.sleep(_RECORDED_S[depth])
         board.owner.withdraw("location")  # what is recorded until now is stored
         before = board.flash()
@@ -49,7 +49,7 @@ def days_before(build: Build, depth: Depth) -> Outcome:
         board.pair()
         for _ in range(3):
             time.sleep(_RECORDED_S[depth])
-            board.tell_time(DAY_S)
+            board.next_day()
         time.sleep(_RECORDED_S[depth])
         board.owner.withdraw("location")  # what is recorded until now is stored
         image = board.flash()

@@ -31,7 +31,6 @@ _USED = (
     "keys list",
     "keys add bob --role driver --file bob.carport",
     "keys revoke bob --yes",
-    "keys backup --file backup.carport",
     f"data consent driving --purpose audit --every 1s --keep 30d --until {_UNTIL} --region DE",
     "data consent",
     "data status",

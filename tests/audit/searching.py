@@ -9,7 +9,7 @@ from carport.emulator.emulator import CHANNELS
 from gateway.coap.numbers import POST
 from gateway.vault.key import master_secret
 from tests.audit import flash_image
-from tests.audit.board import DAY_S, Board
+from tests.audit.board import Board
 from tests.audit.canaries import LATITUDE, LONGITUDE, PASSWORD, SSID, VIN, search
 from tests.audit.check import Build, Depth, Outcome
 
@@ -27,7 +27,7 @@ def search_flash(build: Build, depth: Depth) -> Outcome:
         _tell_vin(board)
         _use(board)
         time.sleep(_RECORDED_S[depth])
-        board.tell_time(DAY_S)  # ends the block
+        board.next_day()
         image = board.flash()
         secrets = {
             "the VIN": VIN.encode(),
