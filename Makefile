@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench attack power soak
+.PHONY: help setup demo test check bench attack audit fuzz power soak
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -29,6 +29,12 @@ bench: setup ## measure on this machine, and write BENCHMARKS.md
 
 attack: setup ## attack a gateway, and one without the defence that stops each attack
 	@$(PYTHON) -m tests.attack
+
+audit: setup ## capture what leaves the board, and search its flash (as root; FULL=1 for hours)
+	@$(PYTHON) -m tests.audit
+
+fuzz: setup ## coverage-guided fuzzing, and planted bugs that it must find (FUZZ_SECONDS=60)
+	@$(PYTHON) -m tests.fuzz
 
 power: setup ## cut the power at every operation of the flash, and kill the VM 200 times
 	@CARPORT_POWER_EVERY=1 CARPORT_POWER_KILLS=200 $(PYTHON) -m pytest -q -s tests/power
