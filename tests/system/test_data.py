@@ -3,6 +3,7 @@
 import csv
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,6 +20,7 @@ from tests.system.command_line import CommandLine
 GROUPS = ("driving", "climate", "charging", "location")
 HEAD = ("time", "group", "block", "uptime_ms", "region")
 TERMS = ("--purpose", "test", "--until", "2027-06-01", "--every", "1s", "--region", "DE")
+RESTART_S = 30.0
 CLOCKS_S = 1.5  # the board's time is told in whole seconds
 
 
@@ -28,6 +30,14 @@ def owner(emulator: EmulatorProcess, carport_home: Path) -> CommandLine:
     owner = CommandLine(carport_home)
     owner.run("pair", "--port", emulator.serial, "--name", "car")
     return owner
+
+
+def wait_for_restart(emulator: EmulatorProcess) -> None:
+    """Wait until the board has started anew, as it does once after the first consent."""
+    deadline_s = time.monotonic() + RESTART_S
+    while emulator.read_log().count("ready after") < 2:
+        assert time.monotonic() < deadline_s, emulator.read_log()
+        time.sleep(0.1)
 
 
 @contextmanager
@@ -68,6 +78,7 @@ def test_what_was_on_the_bus_is_exported_equal_in_value_and_unit(
 ) -> None:
     path = tmp_path / "drive.json"
     owner.run("data", "consent", *GROUPS, *TERMS)
+    wait_for_restart(emulator)
     with listening(emulator) as log:
         owner.run("sim", "drive", "--kph", "50", "--seconds", "14")
         live = owner.lines("data", "live", "--count", "48", "--seconds", "20")
