@@ -13,7 +13,7 @@ from tests.audit.board import Board
 from tests.audit.canaries import LATITUDE, LONGITUDE, PASSWORD, SSID, VIN, search
 from tests.audit.check import Build, Depth, Outcome
 
-_RECORDED_S = {Depth.QUICK: 3.0, Depth.USUAL: 6.0, Depth.FULL: 65.0}
+_RECORDED_S = {Depth.QUICK: 1.5, Depth.USUAL: 6.0, Depth.FULL: 65.0}
 _VIN_ID = 0x405  # where a Tesla Model 3 tells it, in three frames
 _LATITUDE = "Vehicle.CurrentLocation.Latitude"
 _LONGITUDE = "Vehicle.CurrentLocation.Longitude"
