@@ -34,6 +34,8 @@ from tests.bench.vm import bench_vm
 
 HOST = "127.0.0.1"
 
+PROBE_BYTES = 8192  # of heap: the probe is compiled there, and no board has one
+
 _READY_S = 20.0
 _ANSWER_S = 2.0
 _BYTES = 2048
@@ -50,10 +52,15 @@ class Noted:
 
 
 class Board:
-    """A paired board whose flash is in `folder`; `bus` is the car's end of the CAN bus."""
+    """A paired board whose flash is in `folder`; `bus` is the car's end of the CAN bus.
 
-    def __init__(self, folder: Path) -> None:
+    state: of the host with which that flash was paired already, if it was.
+    """
+
+    def __init__(self, folder: Path, state: list[Any] | None = None) -> None:
         self._folder = folder
+        self._state = state
+        self._token = b""
         self._parts = ExitStack()
         self._counter = 0
 
@@ -81,11 +88,31 @@ class Board:
 
     def send(self, request: bytes) -> None:
         """Send a datagram to the gateway."""
+        self._token = _token_of(request)
         self._coap.send(request)
 
     def receive(self) -> bytes:
-        """Return the gateway's next datagram."""
-        return self._coap.recv(_BYTES)
+        """Return the gateway's answer to the last request, and drop what it tells observers."""
+        while True:
+            answer = self._coap.recv(_BYTES)
+            if _token_of(answer) == self._token:
+                return answer
+
+    def exchange(self, request: bytes) -> bytes:
+        """Return the gateway's answer to a datagram."""
+        self.send(request)
+        return self.receive()
+
+    def exchange_by_cable(self, request: bytes) -> bytes:
+        """Return the gateway's answer to a datagram, both over the cable."""
+        os.write(self._cable, slipmux.encode_coap(request))
+        decoder = slipmux.Decoder()
+        while True:
+            readable, _, _ = select.select([self._cable], [], [], _ANSWER_S)
+            assert readable, "no answer over the cable"
+            for kind, content in decoder.feed(os.read(self._cable, _BYTES)):
+                if kind == slipmux.COAP:
+                    return content
 
     def ask_probe(self, word: bytes) -> bytes:
         """Return the probe's answer."""
@@ -135,7 +162,9 @@ class Board:
         }
         self._log = parts.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is entered
         self._process = vm.start(
-            "tests.bench.firmware_with_probe", str(probe_port), stdout=self._log.fileno()
+            *("tests.bench.firmware_with_probe", str(probe_port)),
+            stdout=self._log.fileno(),
+            more_bytes=PROBE_BYTES,
         )
         parts.callback(_end, self._process)
         assert self._process.stdin is not None
@@ -144,7 +173,7 @@ class Board:
         self._wait_until_ready()
         self.bus = can.Bus(interface="socketcand", host=HOST, port=can_port, channel="can0")
         parts.callback(self.bus.shutdown)
-        self.host = Host(AES, os.urandom, self._exchange_by_cable)
+        self.host = Host(AES, os.urandom, self.exchange_by_cable, self._state)
 
     def _read_log(self) -> str:
         self._log.seek(0)
@@ -181,15 +210,9 @@ class Board:
                 assert time.monotonic() < deadline_s, "the firmware does not start"
                 time.sleep(0.01)
 
-    def _exchange_by_cable(self, request: bytes) -> bytes:
-        os.write(self._cable, slipmux.encode_coap(request))
-        decoder = slipmux.Decoder()
-        while True:
-            readable, _, _ = select.select([self._cable], [], [], _ANSWER_S)
-            assert readable, "no answer over the cable"
-            for kind, content in decoder.feed(os.read(self._cable, _BYTES)):
-                if kind == slipmux.COAP:
-                    return content
+
+def _token_of(datagram: bytes) -> bytes:
+    return datagram[4 : 4 + (datagram[0] & 15)]
 
 
 def _run_hub(pipe: Connection) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from firmware.storage import Storage
     from gateway.oscore.ccm import BlockCipherFactory
     from gateway.vehicle.command import Transmission
 
@@ -38,7 +39,7 @@ class Rig:
     """A gateway, its host and its car.
 
     frames: for each message that the car sends its frames, (id, data), in the order of their
-    counters.
+    counters. storage: where what is saved goes; else nowhere.
     """
 
     def __init__(
@@ -47,9 +48,14 @@ class Rig:
         frames: "Frames",
         aes: "BlockCipherFactory",
         random: "Callable[[int], bytes]",
+        storage: "Storage | None" = None,
     ) -> None:
         self.now_ms = 0
-        self.gateway = Gateway(profile, {}, aes, random, 0, "bench", dict, True)
+        self._storage = storage
+        read_block = no_block if storage is None else storage.read_block
+        self.gateway = Gateway(
+            profile, {}, aes, random, 0, "bench", dict, True, read_block=read_block
+        )
         self.gateway.bus_state(0, STATE_ACTIVE, 0)
         self.host = Host(aes, random, self._pair)
         self._frames = frames
@@ -81,6 +87,9 @@ class Rig:
         while True:
             saves = gateway.saves()
             while saves:
+                if self._storage is not None:
+                    for _, name, data in saves:
+                        self._storage.save(name, data)
                 gateway.saved(saves[-1][0], self.now_ms)
                 saves = gateway.saves()
             if not gateway.frames():
@@ -122,6 +131,10 @@ class Rig:
     def _pair(self, request: bytes) -> bytes:
         self.gateway.receive_datagram(request, _PEER, self.now_ms, True)
         return self.settle()[0][0]
+
+
+def no_block(name: str) -> None:
+    """Find no block."""
 
 
 class Operation:

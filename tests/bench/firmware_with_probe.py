@@ -9,6 +9,8 @@ gets, it sends back, but for
     force  like mark, with a collection before the frame, which shows that it would be noticed
     read   answered with what was noted last: see READ
     heap   answered with the bytes in use after a collection
+    free   answered with the bytes free after a collection
+    give   and a length in two bytes: answered with so many
 """
 
 import gc
@@ -73,6 +75,11 @@ class Probe:
         elif data == b"heap":
             gc.collect()
             data = str(gc.mem_alloc()).encode()  # type: ignore[attr-defined]
+        elif data == b"free":
+            gc.collect()
+            data = str(gc.mem_free()).encode()  # type: ignore[attr-defined]
+        elif data[:4] == b"give":
+            data = bytes(int.from_bytes(data[4:6], "big"))
         stream.sendto(data, peer)
         if data in (b"mark", b"force"):
             self.is_marked = True

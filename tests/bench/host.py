@@ -3,7 +3,16 @@
 from gateway import cbor
 from gateway.coap import message
 from gateway.coap.message import Message
-from gateway.coap.numbers import CON, CONTENT_FORMAT, ECHO, OBSERVE, OSCORE, POST, URI_PATH
+from gateway.coap.numbers import (
+    BLOCK2,
+    CON,
+    CONTENT_FORMAT,
+    ECHO,
+    OBSERVE,
+    OSCORE,
+    POST,
+    URI_PATH,
+)
 from gateway.oscore.client import protect_request, unprotect_response
 from gateway.oscore.context import Context
 from gateway.oscore.replay_window import ReplayWindow
@@ -13,6 +22,7 @@ from gateway.vault.key import RANDOM_BYTES, master_secret
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from gateway.oscore.ccm import BlockCipherFactory
     from gateway.oscore.client import SentRequest
@@ -23,7 +33,8 @@ _CBOR_FORMAT = (CONTENT_FORMAT, b"\x3c")
 class Host:
     """One context's client side; it counts its messages and its commands.
 
-    `exchange` takes the pairing request's datagram and returns its answer's.
+    `exchange` takes the pairing request's datagram and returns its answer's. With the `state` that
+    another Host had, it goes on in its place.
     """
 
     def __init__(
@@ -31,27 +42,43 @@ class Host:
         aes: "BlockCipherFactory",
         random: "Callable[[int], bytes]",
         exchange: "Callable[[bytes], bytes]",
+        state: "list[Any] | None" = None,
     ) -> None:
+        secret, sender_id, recipient_id, first, self._command_id = state or self._pair(
+            random, exchange
+        )
+        self._identity = [secret, sender_id, recipient_id]
+        self._sequence = SenderSequence(first)
+        self._sequence.reserved(1 << 30)
+        self._context = Context(
+            aes,
+            secret,
+            b"",
+            sender_id,
+            recipient_id,
+            None,
+            self._sequence,
+            ReplayWindow(True),
+        )
+        self._sent: dict[bytes, SentRequest] = {}
+        self._message_id = 0
+
+    @property
+    def state(self) -> "list[Any]":
+        """What another Host needs to go on with this one's numbers."""
+        sequence = int.from_bytes(self._sequence.next_piv(), "big")
+        return self._identity + [sequence, self._command_id]  # noqa: RUF005 - for MicroPython
+
+    def _pair(
+        self, random: "Callable[[int], bytes]", exchange: "Callable[[bytes], bytes]"
+    ) -> "list[Any]":
         half = random(RANDOM_BYTES)
         options = [(URI_PATH, b"pair"), _CBOR_FORMAT]
         payload = cbor.encode({"random": half, "name": "bench"})
         request = message.encode(Message(CON, POST, 0, b"", options, payload))
         answer = cbor.decode(message.decode(exchange(request)).payload)
-        sequence = SenderSequence(0)
-        sequence.reserved(1 << 30)
-        self._context = Context(
-            aes,
-            master_secret(half, answer["random"], b"carport pair"),
-            b"",
-            answer["sender_id"],
-            answer["recipient_id"],
-            None,
-            sequence,
-            ReplayWindow(True),
-        )
-        self._sent: dict[bytes, SentRequest] = {}
-        self._message_id = 0
-        self._command_id = 0
+        secret = master_secret(half, answer["random"], b"carport pair")
+        return [secret, answer["sender_id"], answer["recipient_id"], 0, 0]
 
     def seal(
         self,
@@ -60,13 +87,16 @@ class Host:
         payload: bytes = b"",
         echo: bytes = b"",
         is_observing: bool = False,
+        block2: bytes = b"",
     ) -> bytes:
-        """Return a request as a datagram."""
-        options = [(URI_PATH, path)]
+        """Return a request as a datagram; block2: that option's value."""
+        options = [(URI_PATH, segment) for segment in path.split(b"/")]
         if is_observing:
             options.insert(0, (OBSERVE, b""))
         if payload:
             options.append(_CBOR_FORMAT)
+        if block2:
+            options.append((BLOCK2, block2))
         if echo:
             options.append((ECHO, echo))
         value, ciphertext, sent = protect_request(self._context, code, options, payload)

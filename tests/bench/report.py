@@ -6,6 +6,7 @@ from carport.emulator.firmware_process import HEAP_BYTES
 from tests.bench.core import Cost
 from tests.bench.figures import median, p99, text
 from tests.bench.lock_to_confirmed import Locks
+from tests.bench.report_data import data
 from tests.bench.report_receiving import receiving
 from tests.bench.results import LocksOn, Results
 from tests.bench.tables import SLOWER_HIGH, SLOWER_LOW, table
@@ -35,6 +36,7 @@ def render(results: Results, date: str) -> str:
         receiving(results.core, results.driver, results.spi, results.loads),
         _confirmed(results.confirmed),
         _memory(results),
+        data(results.recorded, results.export, results.recorded_on),
         _boot(results),
         _projection(results),
     ]

@@ -4,7 +4,18 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import boot, core, driver, frame_load, lock_to_confirmed, loopback, machine, spi
+from tests.bench import (
+    boot,
+    core,
+    driver,
+    export,
+    frame_load,
+    lock_to_confirmed,
+    loopback,
+    machine,
+    recording,
+    spi,
+)
 from tests.bench.board import Board
 
 MEMORY_FOLDER = Path("/dev/shm")  # where Linux has a file system in memory
@@ -57,6 +68,9 @@ class Results:
     driver: dict[str, list[float]]
     spi: dict[str, spi.Cost]
     loads: list[frame_load.Load]
+    recorded: dict[str, recording.Recorded]
+    export: export.Export
+    recorded_on: str
 
 
 def measure() -> Results:
@@ -73,6 +87,9 @@ def measure() -> Results:
         confirmed = lock_to_confirmed.measure(Path(name), _CONFIRMED_ROUNDS)
     with tempfile.TemporaryDirectory() as name:
         boots = boot.measure(Path(name), _BOOTS)
+    with tempfile.TemporaryDirectory() as name:
+        recorded, exported = _measure_data(Path(name))
+        recorded_on = machine.file_system(Path(name))
     return Results(
         machine.describe(),
         costs,
@@ -84,6 +101,9 @@ def measure() -> Results:
         driver.measure(),
         spi.count(),
         frame_load.measure(),
+        recorded,
+        exported,
+        recorded_on,
     )
 
 
@@ -107,6 +127,16 @@ def _measure_board(folder: Path) -> tuple[loopback.Times, LocksOn, Memory]:
         [noted.is_collected for noted in forced],
     )
     return requests, locks, memory
+
+
+def _measure_data(folder: Path) -> tuple[dict[str, recording.Recorded], export.Export]:
+    """Return what recording takes, and how fast the last of it leaves the board."""
+    image = folder / "flash.img"
+    recorded = {}
+    for kind in recording.KINDS:
+        image.unlink(missing_ok=True)
+        recorded[kind] = recording.measure(folder, kind, image)
+    return recorded, export.measure(folder, recorded["full"].state)
 
 
 def _measure_locks(board: Board, folder: Path) -> LocksOn:

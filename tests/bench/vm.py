@@ -34,8 +34,10 @@ class BenchVm:
         """How much of the heap the code takes, that a board has in flash."""
         return self.image.stat().st_size
 
-    def start(self, module: str, *arguments: str, stdout: int = PIPE) -> "Popen[str]":
-        """Run a module's main()."""
+    def start(
+        self, module: str, *arguments: str, stdout: int = PIPE, more_bytes: int = 0
+    ) -> "Popen[str]":
+        """Run a module's main(); more_bytes: of heap, for what a board does not have."""
         boot = _BOOT.format(
             image=str(self.image),
             size=self.image_bytes,
@@ -47,7 +49,7 @@ class BenchVm:
             [
                 self.vm.executable,
                 "-X",
-                f"heapsize={HEAP_BYTES + flash_bytes(self.image)}",
+                f"heapsize={HEAP_BYTES + flash_bytes(self.image) + more_bytes}",
                 "-c",
                 boot,
             ],
