@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from carport.cli.main import carport_command
-from tests.unit.data.conftest import Owner
+from carport.paths import data_dir
+from tests.unit.data.conftest import NAME, Owner
 
 TERMS = ("--purpose", "fuel diary", "--until", "2027-06-01")
 
@@ -171,3 +172,24 @@ def test_groups_and_formats_are_completed(
         with pytest.raises(SystemExit):
             carport_command.main([], prog_name="carport", complete_var="_CARPORT_COMPLETE")
         assert capsys.readouterr().out.split() == expected
+
+
+def test_no_key_is_ever_printed(owner: Owner) -> None:
+    owner.consent()
+    owner.drive(70)
+    commands = (
+        ("consent",),
+        ("status",),
+        ("export", "-o", "day.csv"),
+        ("live", "--count", "1"),
+        ("ledger",),
+        ("plot", "trip"),
+    )
+    printed = "".join(
+        owner.run(*words, *more) for words in commands for more in ((), ("--json", "-v"))
+    )
+    kept = json.loads((data_dir() / NAME / "keys.json").read_text())
+    secrets = [key for _, key in kept["chains"].values()]
+    secrets += [kept["ledger"]["mac_key"], *kept["ledger"]["details"].values()]
+    assert len(secrets) == 3
+    assert not any(secret in printed for secret in secrets)
