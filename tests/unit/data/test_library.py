@@ -5,6 +5,7 @@ import sqlite3
 import stat
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cbor2
 import pytest
@@ -48,9 +49,16 @@ def key_answer(step: int, key: bytes, **fields: object) -> bytes:
 
 def sealed(rows: list[list[int | None]], **fields: object) -> bytes:
     """Return a block of step 3, sealed by cryptography."""
-    header = {1: 10, 4: CHAIN + bytes((0, 0, 0, 3)), 5: bytes(13), "block": 7, "schema": 1}
+    header: dict[Any, Any] = {
+        1: 10,
+        4: CHAIN + bytes((0, 0, 0, 3)),
+        5: bytes(13),
+        "block": 7,
+        "schema": 1,
+    }
     header |= {"region": "DE", "boot": BOOT, "start_ms": 1000, "end_ms": 9000, "keep_days": 9}
-    header |= {"boot_unix_s": 1_800_000_000, "previous": b"", **fields}
+    header |= {"boot_unix_s": 1_800_000_000, "previous": b""}
+    header.update(fields)
     protected = cbor2.dumps(header)
     associated = cbor2.dumps(["Encrypt0", protected, b""])
     plaintext = b"".join(cbor2.dumps(row) for row in rows)
