@@ -14,21 +14,17 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PORT = click.IntRange(0, 65535)
 
 
-class IPv4(click.ParamType):
-    """An address with the length of its network's prefix."""
-
-    name = "address"
-
-    def convert(
-        self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> IPv4Interface:
-        try:
-            interface = IPv4Interface(value)
-        except ValueError:
-            self.fail(f"{value} is no IPv4 address with a prefix, as 192.168.1.7/24", param, ctx)
-        if "/" not in value:
-            self.fail(f"the network is missing: {value}/24, for example", param, ctx)
-        return interface
+def _interface(value: str) -> IPv4Interface:
+    """Return an address with the length of its network's prefix."""
+    try:
+        interface = IPv4Interface(value)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{value} is no IPv4 address with a prefix, as 192.168.1.7/24"
+        ) from error
+    if "/" not in value:
+        raise click.BadParameter(f"the network is missing: {value}/24, for example")
+    return interface
 
 
 @click.command()
@@ -51,7 +47,7 @@ class IPv4(click.ParamType):
 )
 @click.option(
     "--listen",
-    type=IPv4(),
+    type=_interface,
     metavar="ADDRESS/PREFIX",
     help="Serve that network, from that address of this machine; else only this machine.",
 )
