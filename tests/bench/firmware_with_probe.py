@@ -18,7 +18,7 @@ import struct
 import time
 
 READ = ">QQQB"  # when the frame was handed over and what saving took, in us; bytes; a collection?
-MAX_BYTES = 1281  # as firmware/udp.py: a larger buffer would take longer
+MAX_BYTES = 641  # as firmware/udp.py: a larger buffer would take longer
 
 
 class Watch:
