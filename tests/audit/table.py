@@ -71,6 +71,8 @@ class Table:
         verdict = "NOT GOOD"
         if self.is_good:
             verdict = "nothing was found, every planted leak was"
+        if not self._count:
+            self.is_good, verdict = False, "nothing was looked at"
         if self._skipped:
             verdict += f"; {self._skipped} skipped"
         if not self._as_json:
