@@ -181,6 +181,7 @@ def test_discovery_by_multicast_finds_it(emulator: EmulatorProcess) -> None:
     if "multicast does not work" in emulator.read_log():
         pytest.skip("this machine has no multicast on its loopback interface")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        asker.bind(("127.0.0.77", 0))  # a host with a budget of its own
         asker.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
         asker.settimeout(DEADLINE_S)
         asker.sendto(b"\x51\x01\x00\x01t\xbb.well-known\x04core", ("224.0.1.187", 5683))
