@@ -9,6 +9,8 @@ from tests.fuzz.plants import PLANTS
 from tests.fuzz.targets import NAMES, load
 from tests.vm import Both
 
+pytestmark = pytest.mark.no_cover  # which would take four times as long; `make fuzz` has it
+
 
 @pytest.mark.parametrize("name", NAMES)
 def test_kept_inputs_break_no_promise(name: str) -> None:
