@@ -1,7 +1,8 @@
 """A program that floods a UDP port at full speed, until it is ended: PORT, address to send from.
 
-It prints a line once it floods. What it sends: nonsense, discovery, pings, and requests in the
-name of the gateway's first key.
+It prints a line once it floods. A busy machine's processors it leaves to others, for an attacker
+would have their own. What it sends: nonsense, discovery, pings, and requests in the name of the
+gateway's first key.
 """
 
 import os
@@ -22,6 +23,7 @@ def datagrams() -> list[bytes]:
 
 
 def main(port: int, address: str) -> None:
+    os.nice(10)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flooding:
         flooding.bind((address, 0))
         flooding.connect(("127.0.0.1", port))
