@@ -1,9 +1,6 @@
 """Where attacks on a running gateway take place: an emulator, its owner, and who hears the bus."""
 
 import itertools
-import os
-import signal
-import subprocess
 import time
 from contextlib import ExitStack
 from ipaddress import IPv4Interface
@@ -14,6 +11,7 @@ from typing import Any, Self
 from carport.emulator import control
 from carport.emulator.process import EmulatorProcess
 from gateway.coap.numbers import CONTENT, GET
+from tests import emulated_board
 from tests.attack.cable import Cable
 from tests.attack.lan import Lan
 from tests.models.host import Host
@@ -27,7 +25,6 @@ _RESTART_S = 15.0
 _BUSY_TRIES = 10
 _SYSTEM_TRIES = 3
 _BUSY_S = 0.5
-_WRITTEN_S = 0.6
 
 
 class Stage:
@@ -160,25 +157,12 @@ class Stage:
 
     def starts(self) -> int:
         """Return how often the board has started."""
-        return self.emulator.read_log().count("ready after")
+        return emulated_board.starts(self.emulator)
 
     def flash(self) -> bytes:
         """Return the flash chip's content, once what was done before has been written."""
-        image = Path(self.emulator.state) / "flash.img"
-        content = b""
-        while (now := image.read_bytes()) != content:
-            content = now
-            time.sleep(_WRITTEN_S)
-        return content
+        return emulated_board.flash(self.emulator)
 
     def reboot(self) -> None:
         """Cut the board's power, and return when it serves again."""
-        starts = self.starts()
-        children = subprocess.run(
-            ["pgrep", "-P", str(self.emulator.pid)], capture_output=True, check=True
-        )
-        os.kill(int(children.stdout), signal.SIGKILL)
-        deadline_s = time.monotonic() + _RESTART_S
-        while self.starts() == starts:
-            assert time.monotonic() < deadline_s, self.emulator.read_log()
-            time.sleep(0.01)
+        emulated_board.cut_power(self.emulator)

@@ -1,8 +1,6 @@
 """An emulated board with everything on, and its owner, who knows every secret that was made."""
 
 import os
-import signal
-import subprocess
 import time
 from contextlib import ExitStack
 from ipaddress import IPv4Address
@@ -15,6 +13,7 @@ from carport.emulator.process import EmulatorProcess
 from gateway import cbor
 from gateway.coap.numbers import CHANGED, EMPTY, POST, PUT
 from gateway.vault.key import master_secret
+from tests import emulated_board
 from tests.attack.cable import Cable
 from tests.attack.lan import Lan
 from tests.audit.canaries import NAME, PASSWORD, SSID
@@ -31,8 +30,6 @@ _TRIES = 4
 _BUSY_S = 0.5
 _ROW_S = 1.5  # until the next row, and a little
 _RESTART_S = 15.0
-_WRITTEN_S = 0.6
-_POLL_S = 0.02
 _HERE = Place()
 
 
@@ -153,23 +150,15 @@ class Board:
 
     def cut_power(self) -> None:
         """Cut the board's power in an instant; return when it serves again."""
-        starts = self.starts()
-        children = subprocess.run(
-            ["pgrep", "-P", str(self.emulator.pid)], capture_output=True, check=True
-        )
-        os.kill(int(children.stdout), signal.SIGKILL)
-        self.wait_for_start(starts)
+        emulated_board.cut_power(self.emulator)
 
     def wait_for_start(self, starts: int) -> None:
         """Return when the board has started more often than that."""
-        deadline_s = time.monotonic() + _RESTART_S
-        while self.starts() == starts:
-            assert time.monotonic() < deadline_s, self.emulator.read_log()
-            time.sleep(_POLL_S)
+        emulated_board.wait_for_start(self.emulator, starts, _RESTART_S)
 
     def starts(self) -> int:
         """Return how often the board has started."""
-        return self.emulator.read_log().count("ready after")
+        return emulated_board.starts(self.emulator)
 
     def errors(self) -> int:
         """Return how many errors the board has logged."""
@@ -177,12 +166,7 @@ class Board:
 
     def flash(self) -> bytes:
         """Return the flash chip's content, once what was done before has been written."""
-        image = Path(self.emulator.state) / "flash.img"
-        content = b""
-        while (now := image.read_bytes()) != content:
-            content = now
-            time.sleep(_WRITTEN_S)
-        return content
+        return emulated_board.flash(self.emulator)
 
     def _command(self, path: str, by_cable: bool, payload: dict[str, Any]) -> str:
         self.host.on_cable = by_cable

@@ -5,10 +5,6 @@ an honest command that came later has been heard there.
 """
 
 import asyncio
-import os
-import signal
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +15,7 @@ from carport.client.known_gateways import KnownGateway
 from carport.emulator.process import EmulatorProcess
 from gateway.coap import message
 from gateway.coap.numbers import ACK, CHANGED, OSCORE, POST, UNAUTHORIZED
+from tests.emulated_board import cut_power
 from tests.system.command_line import CommandLine
 from tests.system.listener import Listener
 from tests.system.taps import UdpTap, ask
@@ -27,7 +24,6 @@ from tests.system.wire import Wire
 LOCK = "LockRequest=Lock"
 UNLOCK = "LockRequest=Unlock"
 OTHER_REQUESTS = 40
-RESTART_S = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +144,7 @@ def test_after_a_restart_it_is_challenged_and_then_refused(
     listener: Listener,
     tap: UdpTap,
 ) -> None:
-    restart(emulator)
+    cut_power(emulator)
     since = len(listener.heard)
     for data in captured:
         challenge = message.decode(ask(emulator.coap, data))
@@ -160,14 +156,3 @@ def test_after_a_restart_it_is_challenged_and_then_refused(
     for data in captured:
         assert_replay_is_detected(ask(emulator.coap, data))
     assert_only_a_lock_acts(owner, listener, since)
-
-
-def restart(emulator: EmulatorProcess) -> None:
-    """Cut the board's power, and return when it serves again."""
-    starts = emulator.read_log().count("ready")
-    done = subprocess.run(["pgrep", "-P", str(emulator.pid)], capture_output=True, check=True)
-    os.kill(int(done.stdout), signal.SIGKILL)
-    deadline_s = time.monotonic() + RESTART_S
-    while emulator.read_log().count("ready") == starts:
-        assert time.monotonic() < deadline_s, emulator.read_log()
-        time.sleep(0.01)

@@ -1,0 +1,44 @@
+"""The emulator's board from outside: how often it started, its power cut, its flash chip."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from carport.emulator.process import EmulatorProcess
+
+_RESTART_S = 10.0
+_POLL_S = 0.01
+_WRITTEN_S = 0.6
+
+
+def starts(emulator: EmulatorProcess) -> int:
+    """Return how often the board has started."""
+    return emulator.read_log().count("ready after")
+
+
+def wait_for_start(emulator: EmulatorProcess, before: int, timeout_s: float = _RESTART_S) -> None:
+    """Return when the board has started more often than before."""
+    deadline_s = time.monotonic() + timeout_s
+    while starts(emulator) == before:
+        assert time.monotonic() < deadline_s, emulator.read_log()
+        time.sleep(_POLL_S)
+
+
+def cut_power(emulator: EmulatorProcess) -> None:
+    """Cut the board's power in an instant; return when it serves again."""
+    before = starts(emulator)
+    children = subprocess.run(["pgrep", "-P", str(emulator.pid)], capture_output=True, check=True)
+    os.kill(int(children.stdout), signal.SIGKILL)
+    wait_for_start(emulator, before)
+
+
+def flash(emulator: EmulatorProcess) -> bytes:
+    """Return the flash chip's content, once what was done before has been written."""
+    image = Path(emulator.state) / "flash.img"
+    content = b""
+    while (now := image.read_bytes()) != content:
+        content = now
+        time.sleep(_WRITTEN_S)
+    return content
