@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench attack audit fuzz power soak
+.PHONY: help setup demo test check hw bench attack audit fuzz power soak
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -15,7 +15,7 @@ demo: setup ## the whole story on this machine: pair, lock, heat, and what is re
 	@.venv/bin/carport demo
 
 test: setup ## the test suite, with the coverage of gateway/
-	@$(PYTHON) -m pytest -q --cov --cov-report=term:skip-covered
+	@$(PYTHON) -m pytest -q -n 2 --dist loadgroup --cov --cov-report=term:skip-covered
 
 check: setup ## ruff, mypy --strict, and the test suite
 	@$(PYTHON) -m ruff check
@@ -23,6 +23,9 @@ check: setup ## ruff, mypy --strict, and the test suite
 	@$(PYTHON) -m mypy
 	@$(PYTHON) -m mypy --config-file mypy-firmware.ini
 	@$(MAKE) --no-print-directory test
+
+hw: setup ## draw the harness and the schematic of every board, and the tables of docs/hardware.md
+	@$(PYTHON) -m hw.draw
 
 bench: setup ## measure on this machine, and write BENCHMARKS.md
 	@$(PYTHON) -m tests.bench

@@ -2,10 +2,28 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.vm import VM, Both, find_micropython
+
+IN_REAL_TIME = ("attack", "audit", "bench", "soak", "system")
+"""Folders of tests that wait for real programs: one after the other, beside those that compute."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave the processor to the worker that runs the tests in real time: the first one."""
+    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
+        os.nice(10)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests in real time on one worker."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).parts[0] in IN_REAL_TIME:
+            item.add_marker(pytest.mark.xdist_group("in real time"))
 
 
 @pytest.fixture(scope="session")

@@ -159,7 +159,11 @@ def test_another_type_is_refused(value: object) -> None:
         cbor.encode(value)
 
 
-@pytest.mark.parametrize("value", [(1, 2), bytearray(b"ab"), memoryview(b"ab")], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [(1, 2), bytearray(b"ab"), memoryview(b"ab")],
+    ids=["tuple", "bytearray", "memoryview"],
+)
 def test_other_sequences_are_encoded(both: Both, value: Any) -> None:
     plain = list(value) if isinstance(value, tuple) else bytes(value)
     assert both(CBOR, "encode", value) == both(CBOR, "encode", plain)

@@ -153,6 +153,20 @@ def test_no_answer_is_larger_than_its_request(host: Host, car: Car, reboots: int
         b"\x40\x01\x00\x07\xff",
         b"\x40\x01\x00\x07",
     ],
+    ids=[
+        "ping",
+        "discovery",
+        "discovery, NON",
+        "forged",
+        "forged, of a key unknown",
+        "without a path",
+        "GET /lock",
+        "POST /pair",
+        "observe",
+        "OSCORE's option is broken",
+        "an empty payload",
+        "a head alone",
+    ],
 )
 def test_nor_is_one_in_plain_text(shell: Shell, host: Host, data: bytes) -> None:
     shell.receive_datagram(data, VICTIM)
