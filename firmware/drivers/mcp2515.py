@@ -117,8 +117,10 @@ class MCP2515:
 
     _handler: "Callable[[MCP2515], object] | None"
     _wanted: "WantedIds | None"
+    is_busy: bool
+    """A method is talking to the chip: nobody else may use the SPI, not even an interrupt."""
+
     _irq_flags: int
-    _is_busy: bool
     _is_due: bool
     _is_news: bool
 
@@ -167,7 +169,7 @@ class MCP2515:
         self._mode = modes[mode]
         self._state = self.STATE_STOPPED
         self._clear()
-        self._is_busy = True
+        self.is_busy = True
         try:
             self._start()
         finally:
@@ -176,6 +178,7 @@ class MCP2515:
     def deinit(self) -> None:
         """Take the controller off the bus, until `init`."""
         self._state = self.STATE_STOPPED
+        self.is_busy = True
         self._registers.reset()
         self._clear()
 
@@ -200,7 +203,7 @@ class MCP2515:
                     raise ValueError("flags")
         hardware = HardwareFilters(filters)
         wanted = None if filters is None or hardware.is_exact else WantedIds(filters)
-        self._is_busy = True
+        self.is_busy = True
         try:
             if self._state != self.STATE_BUS_OFF and self._mode != SLEEP:
                 self._leave_bus()
@@ -235,9 +238,9 @@ class MCP2515:
             raise OSError(errno.EIO)
         if rank == NO_RANK:
             return None
-        self._is_busy = True
+        self.is_busy = True
         index = transmitter.send(urgency, rank, data, flags)
-        self._is_busy = False
+        self.is_busy = False
         if self._is_due:
             self._release()
         return index
@@ -253,7 +256,7 @@ class MCP2515:
             raise IndexError
         if not transmitter.pending[index]:
             return False
-        self._is_busy = True
+        self.is_busy = True
         transmitter.cancel(index)
         self._serve()
         is_sent = not transmitter.pending[index] and transmitter.outcomes[index] == SENT
@@ -271,9 +274,9 @@ class MCP2515:
             if receiver.count == 0:
                 self._is_news = False
                 return None
-        self._is_busy = True
+        self.is_busy = True
         arg = receiver.take(arg)
-        self._is_busy = False
+        self.is_busy = False
         if self._is_due:
             self._release()
         return arg
@@ -307,7 +310,7 @@ class MCP2515:
         self._check_started()
         if list is None:
             list = [0] * 8
-        self._is_busy = True
+        self.is_busy = True
         list[0], list[1] = self._registers.read(TEC, 2)
         for i in range(2, 8):
             list[i] = self._counters[i]
@@ -323,7 +326,7 @@ class MCP2515:
             OSError: the chip does not answer, or holds something else than it was told.
         """
         self._check_started()
-        self._is_busy = True
+        self.is_busy = True
         try:
             self._serve()
             self._state = self.STATE_BUS_OFF
@@ -336,9 +339,9 @@ class MCP2515:
 
     def pump(self) -> None:
         """Take in what the chip has to say, and call the handler if it is concerned."""
-        self._is_busy = True
+        self.is_busy = True
         self._serve()
-        self._is_busy = False
+        self.is_busy = False
         if self._is_due or self._is_irq_due:
             self._release()
 
@@ -357,7 +360,7 @@ class MCP2515:
 
     def take_irq_flags(self) -> int:
         """Return and clear what happened: at most one transmit buffer at a time, 0 if nothing."""
-        self._is_busy = True
+        self.is_busy = True
         flags = self._irq_flags
         self._irq_flags = 0
         unreported = self._transmitter.unreported
@@ -366,7 +369,7 @@ class MCP2515:
                 unreported[index] = 0
                 flags |= self._transmitter.outcomes[index] | index << self.IRQ_TX_IDX_SHIFT
                 break
-        self._is_busy = False
+        self.is_busy = False
         if self._is_due:
             self._release()
         return flags
@@ -375,7 +378,7 @@ class MCP2515:
         self._handler = None
         self._trigger = self._irq_flags = self._eflg = 0
         self._is_irq_due = self._is_in_handler = self._is_news = False
-        self._is_busy = self._is_due = False
+        self.is_busy = self._is_due = False
         self._counters = [0] * 8
         self._receiver.clear()
         self._transmitter.clear()
@@ -420,18 +423,18 @@ class MCP2515:
             raise
 
     def _handle_interrupt(self, pin: "Pin") -> None:
-        if self._is_busy:
+        if self.is_busy:
             self._is_due = True
         else:
             self.pump()
 
     def _release(self) -> None:
         """Let interrupts in again, after those that came meanwhile, and call the handler."""
-        self._is_busy = False
+        self.is_busy = False
         while self._is_due:
-            self._is_busy = True
+            self.is_busy = True
             self._serve()
-            self._is_busy = False
+            self.is_busy = False
         if self._is_in_handler:
             return
         while self._is_irq_due and self._handler is not None:
