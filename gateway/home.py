@@ -19,6 +19,7 @@ from gateway.vault.principals import DRIVER, OWNER
 from gateway.vault.settings import Settings
 
 _RESTART_MS = const(10_000)
+_SETTINGS_MS = const(1_000)  # until a restart for new settings, so that the answer has left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 class Home:
     """All of it; `resources` are the endpoint's, {first segment: resource}.
 
-    wants_restart: the board should start anew, for the sake of its heap.
+    wants_restart: the board should start anew, for the sake of its heap, or of new settings.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Home:
         self.ledger = Ledger(records, read_block, aes, random, clock.unix_s, now_ms)
         self.wants_restart = False
         self._restart_ms: int | None = None
+        self._settings_ms: int | None = None  # when to restart for new settings
         self._keeper: Keeper | None = None
         self._resources: dict[bytes, Any] = {}
 
@@ -109,6 +111,9 @@ class Home:
         """Do what is due; nothing is stored unless it may be."""
         if may_store and self.ledger.is_waiting:
             self.ledger.write_later()
+        if may_store and self._settings_ms is not None and now_ms >= self._settings_ms:
+            self._settings_ms = None
+            self.wants_restart = True
         keeper = self._keeper
         if keeper is None:
             return
@@ -116,13 +121,18 @@ class Home:
         if self._restart_ms is not None and keeper.recorder.groups and may_store:
             if not self._restart_ms:
                 self._restart_ms = now_ms + _RESTART_MS
-            self.wants_restart = now_ms >= self._restart_ms
+            if now_ms >= self._restart_ms:
+                self.wants_restart = True
 
     def next_timeout(self, may_store: bool) -> "int | None":
         """Return when `handle_timer` has something to do."""
         if may_store and self.ledger.is_waiting:
             return 0
-        return None if self._keeper is None else self._keeper.next_timeout(may_store)
+        due_ms = None if self._keeper is None else self._keeper.next_timeout(may_store)
+        settings_ms = self._settings_ms
+        if may_store and settings_ms is not None and (due_ms is None or settings_ms < due_ms):
+            return settings_ms
+        return due_ms
 
     def make_room(self) -> None:
         """Let the oldest blocks go, for the flash is full."""
@@ -169,14 +179,16 @@ class Home:
         if self._keeper is not None:
             self._keeper.tell_time(now_ms)
 
-    def _restart(self, now_ms: int) -> None:
+    def _change_settings(self, now_ms: int, needs_restart: bool) -> None:
         if self._keeper is not None:
             self._keeper.restart(now_ms)
+        if needs_restart:
+            self._settings_ms = now_ms + _SETTINGS_MS
 
     def _load_settings(self, now_ms: int) -> "Any":
         from gateway.resources.settings import SettingsResource
 
-        resource = SettingsResource(self.settings, self.ledger, self._restart)
+        resource = SettingsResource(self.settings, self.ledger, self._change_settings)
         self._resources[b"settings"] = resource
         return resource
 

@@ -1,11 +1,13 @@
-"""Settings: the gateway's name, the region it is in, and the Wi-Fi it joins.
+"""Settings: the gateway's name, the region it is in, its Wi-Fi, and how it saves power.
 
 The region is what the owner declares (ISO 3166-1 alpha-2): a board cannot know where it is. A key
 that was made for no region in particular counts for the one that was declared first, its home:
 to carry the board elsewhere, and say so, opens nothing to it.
 
-Durable form: record "settings" = {"name", "region", "home", "wifi": {"ssid", "password"}}, as far
-as they are set.
+The board reads all but the region when it starts: a change of them wants a restart.
+
+Durable form: record "settings" = {"name", "region", "home", "wifi": {"ssid", "password"},
+"ap": {"password"}, "power": {"mode", "interval_s", "low_mv"}}, as far as they are set.
 """
 
 from gateway import cbor
@@ -48,6 +50,20 @@ class Settings:
     def wifi(self) -> "dict[str, str] | None":
         """The network to join: ssid and password."""
         return self._values.get("wifi")
+
+    @property
+    def ap(self) -> "dict[str, str] | None":
+        """The board's own access point, which is called as the gateway: its password."""
+        return self._values.get("ap")
+
+    @property
+    def power(self) -> "dict[str, Any] | None":
+        """How the board saves power: mode ("reachable" or "stored"), interval_s, low_mv."""
+        return self._values.get("power")
+
+    def needs_restart(self, values: "dict[str, Any]") -> bool:
+        """Tell whether these values differ in what the board reads when it starts."""
+        return any(name != "region" and self._values.get(name) != values[name] for name in values)
 
     def change(self, values: "dict[str, Any]") -> int:
         """Set what is named, remove what is None, leave the rest; return the change's number."""

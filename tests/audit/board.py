@@ -109,7 +109,10 @@ class Board:
         self.tell_time()
         wifi = {"ssid": SSID, "password": PASSWORD}
         settings = {"name": NAME, "region": "DE", "wifi": wifi}
+        starts = self.starts()
         assert self.host.request(PUT, ["settings"], settings).code == CHANGED
+        self.wait_for_start(starts)  # it uses them from now on
+        self.tell_time()
         self.owner.fetch_key()
         assert self.owner.chain is not None
         self.secrets["the chain's key"] = self.owner.chain.key
