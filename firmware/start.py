@@ -101,7 +101,7 @@ def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog") -> Runner:
     is_safe_mode = crashes.is_safe_mode
     health = Health(crashes, board.feed, board.reset, is_safe_mode)
     decoder = Decoder()
-    link = Link(board.subnet)
+    link = Link(board.subnets)
 
     def platform() -> "dict[str, int | str]":
         described = board.platform()
@@ -140,9 +140,8 @@ def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog") -> Runner:
         filters = profile["filters"][index]
         buses.append(CanBus(gateway, index, can, bitrate, timing, wakeup, filters))
     cable = Cable(gateway, board.open_uart(), decoder)
-    sockets = (
-        [] if is_safe_mode else [Udp(gateway, opened, link) for opened in board.open_sockets()]
-    )
+    opened = [] if is_safe_mode else board.open_sockets(gateway.settings)
+    sockets = [Udp(gateway, each, link) for each in opened]
     server = sockets[0] if sockets else None
     runner = Runner(gateway, clock, storage, board.log, board.reset, server, cable, buses, health)
     for listener in sockets[1:]:

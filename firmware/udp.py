@@ -2,7 +2,7 @@
 
 Rules:
 
-1. What does not come from the board's own subnet is dropped here, and counted: nobody on another
+1. What does not come from one of the board's own subnets is dropped here, and counted: nobody on another
    network has any business with a car. On a PC what is sent has a time to live of 1 as well, so no
    router passes it on; MicroPython cannot set that on an ESP32.
 2. What the core drops unread, because its host sends too much, costs no turn of the loop: up to 32
@@ -34,28 +34,28 @@ _IP_TTL = const(2)
 
 
 class Link:
-    """The board's own subnet; `off_link` counts what came from elsewhere.
+    """The board's own subnets; `off_link` counts what came from elsewhere.
 
-    look_up: returns (address, netmask), 4 bytes each, or None while there is no network.
+    look_up: returns each as (address, netmask), 4 bytes each; none while there is no network.
     """
 
-    def __init__(self, look_up: "Callable[[], tuple[bytes, bytes] | None]") -> None:
+    def __init__(self, look_up: "Callable[[], list[tuple[bytes, bytes]]]") -> None:
         self.off_link = 0
         self._look_up = look_up
         self._neighbours: set[bytes | str] = set()  # the last that were seen to be here
 
     def has(self, source: "bytes | str") -> bool:
-        """Tell whether a host is on the subnet, and count one that is not."""
+        """Tell whether a host is on one of the subnets, and count one that is not."""
         if source in self._neighbours:
             return True
-        subnet = self._look_up()
-        if subnet is None or not _is_within(source, subnet):
-            self.off_link += 1
-            return False
-        if len(self._neighbours) == _MAX_NEIGHBOURS:
-            self._neighbours.clear()
-        self._neighbours.add(source)
-        return True
+        for subnet in self._look_up():
+            if _is_within(source, subnet):
+                if len(self._neighbours) == _MAX_NEIGHBOURS:
+                    self._neighbours.clear()
+                self._neighbours.add(source)
+                return True
+        self.off_link += 1
+        return False
 
 
 class Udp:

@@ -169,7 +169,7 @@ core, storage, clock = Core(), Storage(), Clock()
 host, cable_host, server, uart_end = opened(), opened(), opened(), opened()
 uart_end.connect(address(cable_host))
 bus = Bus(core)
-link = Link(lambda: (b"\\x7f\\0\\0\\1", b"\\xff\\0\\0\\0"))
+link = Link(lambda: [(b"\\x7f\\0\\0\\1", b"\\xff\\0\\0\\0")])
 udp = Udp(core, server, link)
 cable = Cable(core, Uart(uart_end), Decoder())
 logged = []

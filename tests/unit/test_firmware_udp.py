@@ -39,7 +39,7 @@ def host(address):
 
 core = Core()
 server = open_socket("127.0.0.1", PORT)
-link = Link(lambda: (ipv4("127.0.0.9"), netmask(29)))
+link = Link(lambda: [(ipv4("127.0.0.9"), netmask(29))])
 udp = Udp(core, server, link)
 """
 
@@ -62,23 +62,29 @@ def run(script: str) -> list[str]:
     ],
 )
 def test_a_link_has_the_hosts_of_its_subnet(address: str, is_here: bool, kind: type) -> None:
-    link = Link(lambda: SUBNET)
+    link = Link(lambda: [SUBNET])
     source = address if kind is str else ipv4(address)
     assert [link.has(source) for _ in range(3)] == [is_here] * 3
     assert link.off_link == (0 if is_here else 3)
 
 
+def test_a_board_with_an_access_point_too_has_two_subnets() -> None:
+    link = Link(lambda: [SUBNET, (ipv4("192.168.4.1"), netmask(24))])
+    assert [link.has(each) for each in ("192.168.4.7", "10.77.3.9", "192.168.5.7")] == [1, 1, 0]
+    assert link.off_link == 1
+
+
 def test_without_a_network_there_is_nobody() -> None:
-    link = Link(lambda: None)
+    link = Link(lambda: [])
     assert not link.has("10.77.3.9")
 
 
 def test_neighbours_are_looked_up_once_and_not_all_remembered() -> None:
     asked = []
 
-    def look_up() -> tuple[bytes, bytes]:
+    def look_up() -> list[tuple[bytes, bytes]]:
         asked.append(1)
-        return SUBNET
+        return [SUBNET]
 
     link = Link(look_up)
     for _ in range(10):

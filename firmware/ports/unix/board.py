@@ -14,6 +14,7 @@ The settings, a JSON object, are the first line on stdin:
     bench      whether the gateway may send before anybody has armed it, and route
     held_ms    for how long the button is held while the board starts; may be left out
     ended_by   what ended the last run, if it was its fault: "watchdog"; may be left out
+    wifi_state what becomes of joining a Wi-Fi network: "wrong password"; may be left out
 
 The line `fed` on stdout is the feeding of the watchdog: the emulator is one.
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from firmware.no_gateway import NoGateway
     from gateway.core import Gateway
+    from gateway.vault.settings import Settings
 
 _LOOPBACK = "127.0.0.1"
 _LOOPBACK_NETWORK = "127.0.0.0/8"
@@ -65,7 +67,8 @@ class Board:
         )
         self._files = Partition(self._flash, 0, _BLOCKS - _KEY_BLOCKS)
         address, _, prefix = self._settings.get("network", _LOOPBACK_NETWORK).partition("/")
-        self._subnet = ipv4(address), netmask(int(prefix))
+        self._subnets = [(ipv4(address), netmask(int(prefix)))]
+        self._wifi_state = ""
         micropython.kbd_intr(-1)
 
     def read_profile(self) -> bytes:
@@ -103,8 +106,14 @@ class Board:
         """Return the place of the root."""
         return KeyPartition(Partition(self._flash, _BLOCKS - _KEY_BLOCKS, _KEY_BLOCKS))
 
-    def open_sockets(self) -> "list[socket.socket]":
-        """Return the CoAP server's socket, and one for what is sent to all nodes on this PC."""
+    def open_sockets(self, settings: "Settings") -> "list[socket.socket]":
+        """Return the CoAP server's socket, and one for what is sent to all nodes on this PC.
+
+        There is no Wi-Fi to join: a network that is set counts as joined, unless the emulator says
+        what comes between.
+        """
+        if settings.wifi is not None:
+            self._wifi_state = self._settings.get("wifi_state", "connected")
         address = self._settings.get("address", _LOOPBACK)
         sockets = [open_socket(address, self._settings["coap_port"])]
         stay_on_link(sockets[0])
@@ -114,9 +123,9 @@ class Board:
             self.log("discovery by multicast does not work here")
         return sockets
 
-    def subnet(self) -> "tuple[bytes, bytes]":
+    def subnets(self) -> "list[tuple[bytes, bytes]]":
         """Return the address and the netmask of the network that is served."""
-        return self._subnet
+        return self._subnets
 
     def open_uart(self) -> UART:
         """Return the serial port."""
@@ -131,15 +140,18 @@ class Board:
         """Return the source of the button's presses."""
         return Button(gateway)
 
-    def platform(self) -> "dict[str, int | str]":
+    def platform(self) -> "dict[str, Any]":
         """Return what the board knows of itself."""
         _, block_bytes, _, _, free_blocks, *_ = os.statvfs(_MOUNT)
-        return {
+        described: dict[str, Any] = {
             "machine": sys.implementation._machine,
             "heap_used": gc.mem_alloc(),
             "heap_free": gc.mem_free(),
             "storage_free": block_bytes * free_blocks,
         }
+        if self._wifi_state:
+            described["wifi"] = {"state": self._wifi_state}
+        return described
 
     def log(self, line: str) -> None:
         """Show a line."""
