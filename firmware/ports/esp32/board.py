@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from firmware.no_gateway import NoGateway
     from gateway.core import Gateway
+    from gateway.vault.settings import Settings
 
 _ANY_ADDRESS = "0.0.0.0"
 _KEY_PARTITION = "carport_keys"  # of two blocks of 4 KiB
@@ -70,6 +71,7 @@ class Board:
         self.name: str = self._settings["name"]
         self.is_bench: bool = self._settings.get("bench", False)
         self._wlan = network.WLAN(network.WLAN.IF_STA)
+        self._has_wifi = False
         self._button = machine.Pin(self._settings["button"], machine.Pin.IN, machine.Pin.PULL_UP)
         self._watchdog: machine.WDT | None = None
         cause = machine.reset_cause()
@@ -131,14 +133,15 @@ class Board:
             raise OSError(f"there is no partition {_KEY_PARTITION}: run `carport flash`")
         return KeyPartition(found[0])
 
-    def open_sockets(self) -> "list[socket.socket]":
+    def open_sockets(self, settings: "Settings") -> "list[socket.socket]":
         """Return the socket of the CoAP server, which takes what is sent to all nodes as well.
 
         It works from when Wi-Fi is up: the chip connects, again and again, by itself.
         """
-        wifi = self._settings.get("wifi")
+        wifi = settings.wifi
         self._wlan.active(True)
         if wifi is not None:
+            self._has_wifi = True
             self._wlan.connect(wifi["ssid"], wifi["password"])
         server = open_socket(_ANY_ADDRESS, COAP_PORT)
         try:
@@ -179,15 +182,29 @@ class Board:
         """Return the source of the button's presses."""
         return Button(self._button, gateway)
 
-    def platform(self) -> "dict[str, int | str]":
+    def platform(self) -> "dict[str, Any]":
         """Return what the board knows of itself."""
         _, block_bytes, _, _, free_blocks, *_ = os.statvfs("/")
-        return {
+        described: dict[str, Any] = {
             "machine": os.uname().machine,
             "heap_used": gc.mem_alloc(),
             "heap_free": gc.mem_free(),
             "storage_free": block_bytes * free_blocks,
         }
+        if self._has_wifi:
+            described["wifi"] = self._describe_wifi()
+        return described
+
+    def _describe_wifi(self) -> "dict[str, int | str]":
+        """Return whether Wi-Fi is joined, how strong it is, or why not."""
+        wlan = self._wlan
+        if wlan.isconnected():
+            return {"state": "connected", "rssi": wlan.status("rssi")}
+        status = wlan.status()
+        if status in (network.STAT_WRONG_PASSWORD, network.STAT_HANDSHAKE_TIMEOUT):
+            return {"state": "wrong password"}
+        is_absent = status == network.STAT_NO_AP_FOUND
+        return {"state": "no such network" if is_absent else "connecting"}
 
     def log(self, line: str) -> None:
         """Show a line on the REPL's port, unless the cable is there."""
