@@ -18,6 +18,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.nice(10)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the mark
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests in real time on one worker."""
     here = Path(__file__).parent

@@ -21,7 +21,7 @@ GROUPS = ("driving", "climate", "charging", "location")
 HEAD = ("time", "group", "block", "uptime_ms", "region")
 TERMS = ("--purpose", "test", "--until", "2027-06-01", "--every", "1s", "--region", "DE")
 RESTART_S = 30.0
-CLOCKS_S = 1.5  # the board's time is told in whole seconds
+CLOCKS_S = 2.5  # the board's time is told in whole seconds; a busy machine hears of a frame late
 
 
 @pytest.fixture(scope="module")
