@@ -2,37 +2,35 @@
 
     title, chip, image       what it is, and which stock MicroPython build it takes
     flash_mib, psram_mib     its memory
-    supply                   "usb" or "12v"
-    button, led              pins; led may be left out
+    is_recommended           whether it is the one to buy
+    supply                   "usb": 5 V; "12v": its maker says that it takes a car's 12 V
+    termination              its 120 ohm between CAN-H and CAN-L, as far as anybody says
+    sources, inferred        where this is from; which of it is a conclusion of ours
+    notes                    what its builder should know
+    button, led              pins: to ground when pressed, lit when high; led may be left out
+    supply_sense             optional: {pin, divider}: the 12 V, divided by so much, for the ADC
     [cable]                  uart, tx, rx; or usb = true for the chip's own USB port
-    [spi]                    id, sck, mosi, miso: of the MCP2515s
-    [[can]]                  controller = "mcp2515" with crystal_hz, cs, interrupt, reset;
-                             or "twai", the chip's own, with id, tx, rx
+    [spi]                    id, sck, mosi, miso: of the MCP2515s; optional hz, its clock
+    [[can]]                  controller = "mcp2515" with crystal_hz, cs, interrupt, optional reset;
+                             or "twai", the chip's own, with id (machine.CAN's, from 1), tx, rx
                              outputs: [[pin, level]], set before the controller is used
+                             terminal, transceiver: what is written at it, and what it is
     [[parts]]                what to buy: name, count, price_eur = [low, high], alternative
 
-A pin is a GPIO number. Every pin is used once.
+A pin is a GPIO number. Every pin is used once. checks.py says what else must hold.
 """
 
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from carport.errors import UsageError
+from carport.hardware.checks import check_description
+from carport.hardware.chips import CHIPS
 
 HEAP_KIB = 111
 """What MicroPython's heap grows to on a chip without PSRAM, with Wi-Fi up."""
-
-_GPIOS = {
-    # The pins that a program may use: not those of the flash chip, nor ones that do not exist.
-    "esp32": {*range(6), *range(12, 20), *range(21, 24), *range(25, 28), *range(32, 40)},
-    "esp32s3": {*range(22), *range(33, 49)},
-    "esp32c6": {*range(24)},
-}
-_INPUTS_ONLY = {"esp32": {34, 35, 36, 37, 38, 39}, "esp32s3": set(), "esp32c6": set()}
-_SUPPLIES = ("usb", "12v")
 
 
 @dataclass(frozen=True)
@@ -48,11 +46,18 @@ class Controller:
     interrupt: int | None = None
     reset: int | None = None
     outputs: list[list[int]] = field(default_factory=list)
+    terminal: str = "CAN"
+    transceiver: str = "transceiver"
 
     @property
     def works_on_stock(self) -> bool:
         """Whether stock MicroPython can use it: our driver needs nothing but SPI."""
         return self.controller == "mcp2515"
+
+    @property
+    def wake(self) -> int | None:
+        """Return the pin that goes low when the bus wakes up."""
+        return self.interrupt if self.controller == "mcp2515" else self.rx
 
     def pins(self) -> dict[str, int]:
         """Return its pins by what they are for."""
@@ -83,25 +88,37 @@ class Board:
     psram_mib: int
     is_recommended: bool
     supply: str
+    termination: str
     button: int
     cable: dict[str, Any]
     can: list[Controller]
     parts: list[Part]
     sources: list[str]
+    inferred: list[str]
     notes: list[str]
     led: int | None = None
+    supply_sense: dict[str, Any] | None = None
     spi: dict[str, int] = field(default_factory=dict)
 
     @property
     def heap_kib(self) -> int:
         """How much heap MicroPython has."""
-        return self.psram_mib * 1024 or HEAP_KIB
+        return min(self.psram_mib, CHIPS[self.chip].most_psram_mib) * 1024 or HEAP_KIB
+
+    def works_on_stock(self, buses: int) -> bool:
+        """Tell whether MicroPython's own build will do for a car with so many buses.
+
+        Our code comes from a file system then, into a heap that must be larger than a chip's own.
+        """
+        return self.psram_mib > 0 and all(each.works_on_stock for each in self.can[:buses])
 
     def pins(self) -> dict[str, int]:
         """Return every pin by what it is for."""
         pins = {"button": self.button}
         if self.led is not None:
             pins["LED"] = self.led
+        if self.supply_sense is not None:
+            pins["supply sense"] = self.supply_sense["pin"]
         pins |= {f"cable {name}": self.cable[name] for name in ("tx", "rx") if name in self.cable}
         pins |= {f"SPI {name}": self.spi[name] for name in ("sck", "mosi", "miso") if self.spi}
         for index, controller in enumerate(self.can):
@@ -111,6 +128,9 @@ class Board:
     def settings(self, buses: int) -> dict[str, Any]:
         """Return what firmware/ports/esp32/board.py reads of a board with so many buses.
 
+        The pins of the chip's own controllers are not among them: they are part of a build that
+        has machine.CAN. `wake` is what can end a deep sleep when a bus wakes up, if any can.
+
         Raises:
             UsageError: it has fewer controllers.
         """
@@ -119,24 +139,29 @@ class Board:
                 f"{self.title} has {len(self.can)} CAN controllers, and this car {buses} buses: "
                 "choose another board, or a profile of one bus"
             )
+        used = self.can[:buses]
         settings: dict[str, Any] = {
             "board": self.name,
             "chip": self.chip,
             "button": self.button,
             "cable": self.cable,
-            "can": [self._wiring(controller) for controller in self.can[:buses]],
+            "can": [self._wiring(controller) for controller in used],
         }
-        return settings if self.led is None else {**settings, "led": self.led}
+        if self.led is not None:
+            settings["led"] = self.led
+        if self.supply_sense is not None:
+            settings["supply_sense"] = self.supply_sense
+        wakes = [each.wake for each in used if each.wake in CHIPS[self.chip].rtc]
+        return {**settings, "wake": wakes[0]} if wakes else settings
 
     def _wiring(self, controller: Controller) -> dict[str, Any]:
-        own = {
-            each.name: getattr(controller, each.name)
-            for each in fields(controller)
-            if each.name != "controller" and getattr(controller, each.name) not in (None, [])
-        }
-        if controller.controller != "mcp2515":
-            return own
-        return {"spi": self.spi["id"], **{k: v for k, v in self.spi.items() if k != "id"}, **own}
+        outputs = {"outputs": controller.outputs} if controller.outputs else {}
+        if controller.controller == "twai":
+            return {"id": controller.id, **outputs}
+        spi = {"spi": self.spi["id"], **{k: v for k, v in self.spi.items() if k != "id"}}
+        own = {"crystal_hz": controller.crystal_hz, **controller.pins()}
+        own = {name: value for name, value in own.items() if not name.startswith("output")}
+        return {**spi, **own, **outputs}
 
 
 def load_board(path: Path) -> Board:
@@ -148,45 +173,11 @@ def load_board(path: Path) -> Board:
     try:
         with path.open("rb") as file:
             described = tomllib.load(file)
-        described["can"] = [Controller(**each) for each in described["can"]]
-        described["parts"] = [Part(**each) for each in described["parts"]]
-        board = Board(name=path.stem, **described)
-        for problem in _problems(board):
-            raise ValueError(problem)
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{path.name} describes no board ({error}): correct it") from error
-    return board
-
-
-def _problems(board: Board) -> Iterator[str]:
-    """Yield what is wrong with a board."""
-    if board.chip not in _GPIOS:
-        yield f"chip is one of {', '.join(_GPIOS)}"
-        return
-    if board.supply not in _SUPPLIES:
-        yield f"supply is one of {', '.join(_SUPPLIES)}"
-    if not board.can:
-        yield "it has no CAN controller"
-    used: dict[int, str] = {}
-    for purpose, pin in board.pins().items():
-        if pin not in _GPIOS[board.chip]:
-            yield f"{purpose}: the {board.chip} has no GPIO {pin} to use"
-        if pin in used:
-            yield f"{purpose} and {used[pin]} are both GPIO {pin}"
-        if pin in _INPUTS_ONLY[board.chip] and not purpose.endswith(("miso", "rx", "interrupt")):
-            yield f"{purpose}: GPIO {pin} is an input only"
-        used[pin] = purpose
-    if not board.cable.get("usb") and not {"uart", "tx", "rx"} <= board.cable.keys():
-        yield "cable is a uart with tx and rx, or usb = true"
-    for index, controller in enumerate(board.can):
-        needed = {"mcp2515": ("crystal_hz", "cs", "interrupt"), "twai": ("id", "tx", "rx")}
-        if controller.controller not in needed:
-            yield f"CAN {index}: a controller is one of {', '.join(needed)}"
-            continue
-        missing = [
-            name for name in needed[controller.controller] if getattr(controller, name) is None
-        ]
-        if missing:
-            yield f"CAN {index} lacks {', '.join(missing)}"
-        if controller.controller == "mcp2515" and not board.spi:
-            yield f"CAN {index} needs [spi]"
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path.name} cannot be read ({error}): correct it") from error
+    problems = check_description(described)
+    if problems:
+        raise UsageError(f"{path.name} describes no board: {'; '.join(problems)}")
+    described["can"] = [Controller(**each) for each in described["can"]]
+    described["parts"] = [Part(**each) for each in described["parts"]]
+    return Board(name=path.stem, **described)
