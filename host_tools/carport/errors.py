@@ -22,6 +22,10 @@ class CarportError(Exception):
         self.receipt = receipt
 
 
+class BoardFaultError(CarportError):
+    """The board is there, and has no gateway to offer: its own words say why."""
+
+
 class UsageError(CarportError):
     """What was asked for makes no sense: an unknown name, a value out of its range."""
 

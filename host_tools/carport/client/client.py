@@ -23,6 +23,7 @@ from carport.client.route import Log, Route, Via, routes
 from carport.client.session import CBOR, Session, claim
 from carport.client.signals import Signals, Value, decode_signals
 from carport.errors import (
+    BoardFaultError,
     CarportError,
     NoAnswerError,
     NotAuthorisedError,
@@ -329,12 +330,19 @@ class Client:
 
     async def _find_route(self, session: Session, deadline: float) -> Route:
         """Return the first route that leads to the gateway, and let session use it."""
+        fault: BoardFaultError | None = None
         while _now() < deadline:
             async for route in routes(self.gateway, self._via, self._port, deadline, self._on_log):
                 session.address = route.address
-                if route.is_certain or await _proves_itself(session, deadline):
-                    return route
+                session.is_on_cable = route.relay is not None
+                try:
+                    if route.is_certain or await _proves_itself(session, deadline):
+                        return route
+                except BoardFaultError as error:  # of this board, or of another one
+                    fault = error
                 await route.close()
+            if fault is not None:
+                raise fault
             await asyncio.sleep(min(_PAUSE_S, max(0.0, deadline - _now())))
         raise NoAnswerError(
             f"{self.gateway.name} cannot be reached, and nothing was sent: check that it is "

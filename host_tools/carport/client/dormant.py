@@ -134,6 +134,7 @@ async def enrol(
         while _now() < deadline:
             async for route in routes(gateway, via, port, deadline, on_log):
                 session.address = route.address
+                session.is_on_cable = route.relay is not None
                 try_s = _TRY_S if route.is_certain else _TRY_UNCERTAIN_S
                 try:
                     response = await session.request(

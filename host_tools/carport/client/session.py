@@ -14,7 +14,7 @@ from filelock import Timeout
 
 from carport.client.contexts import Context, ContextPool
 from carport.client.keys import KeyExchange
-from carport.errors import CarportError, NoAnswerError, NotAuthorisedError
+from carport.errors import BoardFaultError, CarportError, NoAnswerError, NotAuthorisedError
 
 CBOR = 60
 
@@ -54,10 +54,15 @@ class SecurityContext(Protocol):
 
 
 class Session:
-    """A CoAP client that uses one security context; address is where requests go now."""
+    """A CoAP client that uses one security context.
+
+    address: where requests go now. is_on_cable: whether that is a cable, where a board without a
+    gateway says so in plain text; on a network anybody could.
+    """
 
     def __init__(self) -> None:
         self.address = ""
+        self.is_on_cable = False
         self._closing = AsyncExitStack()
         self._client: Any = None
 
@@ -96,6 +101,7 @@ class Session:
 
         Raises:
             NotAuthorisedError: the gateway does not know our key.
+            BoardFaultError: the board has no gateway to offer.
             NoAnswerError: there is no answer at the deadline, or it stays too busy.
         """
         _, response = await self._ask(code, path, payload, deadline, is_once)
@@ -107,7 +113,7 @@ class Session:
         """Yield the resource's state, now and whenever it changes; ask anew after a silence.
 
         Raises:
-            NotAuthorisedError, NoAnswerError: as request().
+            NotAuthorisedError, BoardFaultError, NoAnswerError: as request().
         """
         loop = asyncio.get_running_loop()
         while True:
@@ -154,7 +160,8 @@ class Session:
                     message.opt.observe = 0
                 asked = self._client.request(message)
                 pending[asked.response] = asked
-                answered = await _first_answer(pending, min(deadline, loop.time() + ask_again_s))
+                until = min(deadline, loop.time() + ask_again_s)
+                answered = await _first_answer(pending, until, self.is_on_cable)
                 if answered is None:
                     continue
                 request, response = answered
@@ -202,12 +209,13 @@ async def claim(pool: ContextPool, deadline: float) -> Context:
 
 
 async def _first_answer(
-    pending: dict[asyncio.Future[aiocoap.Message], Any], until: float
+    pending: dict[asyncio.Future[aiocoap.Message], Any], until: float, is_on_cable: bool
 ) -> tuple[Any, aiocoap.Message] | None:
     """Wait until a time for one of the responses; take those that came, or failed, out of pending.
 
     Raises:
         NotAuthorisedError: the answer is in plain text, so the gateway does not know our key.
+        BoardFaultError: it says in plain text, over the cable, why there is no gateway.
     """
     loop = asyncio.get_running_loop()
     done, _ = await asyncio.wait(
@@ -221,6 +229,8 @@ async def _first_answer(
         if isinstance(error, oscore.NotAProtectedMessage):
             if error.plain_message.payload == _REPLAY:
                 continue
+            if is_on_cable and error.plain_message.code is aiocoap.SERVICE_UNAVAILABLE:
+                raise board_fault(error.plain_message) from error
             raise NotAuthorisedError(
                 "the gateway does not know our key: pair again with `carport pair --replace`"
             ) from error
@@ -229,6 +239,13 @@ async def _first_answer(
     if done:  # it cannot be reached just now
         await asyncio.sleep(max(0.0, min(_PAUSE_S, until - loop.time())))
     return None
+
+
+def board_fault(answer: aiocoap.Message) -> BoardFaultError:
+    """Return the error that a board's plain answer 5.03 is."""
+    text = answer.payload.decode(errors="replace")
+    reason = "".join(each for each in text if each.isprintable()) or "it does not say why"
+    return BoardFaultError(f"the board has no gateway to offer: {reason}")
 
 
 def _pause_before_retry(response: aiocoap.Message) -> float | None:
