@@ -1,4 +1,4 @@
-"""The firmware as the VM runs it: compiled once with mpy-cross, kept in the cache.
+"""The firmware as the VM and boards run it: compiled once with mpy-cross, kept in the cache.
 
 A build is a folder named by a hash of all that went into it; it appears by one rename, so that
 several emulators may start at once. Where mpy-cross is missing, or the VM refuses its files, the
@@ -23,6 +23,7 @@ Emit = Literal["bytecode", "native", "source"]
 
 _PACKAGES = ("gateway", "firmware")
 _UNUSED_DAYS = 30
+_BOARDS_INTEGERS = "-msmall-int-bits=31"
 
 
 class DeviceCodeError(CarportError):
@@ -39,14 +40,32 @@ def compile_device_code(vm: MicroPython, emit: Emit = "bytecode") -> Path:
         DeviceCodeError: a file does not compile, or this VM loads no machine code.
     """
     compiler = None if emit == "source" else _find_mpy_cross()
-    options = _options(vm, emit)
-    root = device_source_root()
+    return _build(compiler, _options(vm, emit), device_source_root(), vm)
+
+
+def compile_for_boards(root: Path) -> Path:
+    """Return a folder with the bytecode of `gateway` and `firmware`, the same for every chip.
+
+    root: the folder in which their sources are.
+
+    Raises:
+        DeviceCodeError: a file does not compile, or there is no compiler.
+    """
+    compiler = _find_mpy_cross()
+    if compiler is None:
+        raise DeviceCodeError("there is no mpy-cross: install `carport-gateway[flash]`")
+    return _build(compiler, [_BOARDS_INTEGERS], root, None)
+
+
+def _build(compiler: Path | None, options: list[str], root: Path, vm: MicroPython | None) -> Path:
+    """Return the folder of this build, which is made unless there is one."""
     sources = {
         path.relative_to(root).as_posix(): path.read_bytes()
         for package in _PACKAGES
         for path in sorted((root / package).rglob("*.py"))
     }
-    identity = repr((compiler and _version(compiler), options, vm.version, vm.mpy_format, sources))
+    target = vm and (vm.version, vm.mpy_format)
+    identity = repr((compiler and _version(compiler), options, target, sources))
     builds = cache_dir() / "device-code"
     build = builds / hashlib.sha256(identity.encode()).hexdigest()[:20]
     if build.is_dir():
@@ -84,7 +103,7 @@ def _version(compiler: Path) -> str:
 
 def _options(vm: MicroPython, emit: Emit) -> list[str]:
     """31 bits are the ESP32's small integers; the VM reads longer ones from the file as well."""
-    options = ["-msmall-int-bits=31"]
+    options = [_BOARDS_INTEGERS]
     if vm.native_architecture:
         options.append(f"-march={vm.native_architecture}")
     elif emit == "native":
@@ -100,7 +119,7 @@ def _compile(
     root: Path,
     sources: dict[str, bytes],
     build: Path,
-    vm: MicroPython,
+    vm: MicroPython | None,
 ) -> bool:
     """Compile all sources into build; False, and no build, if the VM does not load the result."""
     for name in sources:
@@ -117,7 +136,7 @@ def _compile(
                 "Traceback (most recent call last): "
             )
             raise DeviceCodeError(f"{name} does not compile: {reason}")
-    if vm.can_import("gateway.const", build):
+    if vm is None or vm.can_import("gateway.const", build):
         return True
     shutil.rmtree(build)
     return False
