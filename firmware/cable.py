@@ -14,7 +14,10 @@ _READ_BYTES = 256
 
 
 class Cable:
-    """The core's cable, on a serial port with machine.UART's methods and a `stream` to poll."""
+    """The core's cable, on a serial port with machine.UART's methods and a `stream` to poll.
+
+    heard_ms: when something last came.
+    """
 
     def __init__(self, gateway: "Gateway | NoGateway", uart: "UART", decoder: Decoder) -> None:
         self.stream = uart.stream
@@ -23,12 +26,14 @@ class Cable:
         self._uart = uart
         self._buffer = bytearray(_READ_BYTES)
         self._view = memoryview(self._buffer)
+        self.heard_ms = 0
 
     def handle(self, now_ms: int) -> None:
         """Pass on the messages that the bytes complete which have come, up to a buffer full."""
         length = self._uart.readinto(self._buffer)
         if not length:
             return
+        self.heard_ms = now_ms
         for kind, content in self._decoder.feed(self._view[:length]):
             if kind == COAP:
                 self._gateway.receive_datagram(content, PEER, now_ms, True)

@@ -82,6 +82,7 @@ class CanBus:
         self._load_since_ms = 0
         self._frames = self._bits = 0  # since then
         self._frames_per_second = self._load_percent = 0
+        self.heard_ms = 0  # when a frame was last received
         self._configure()
         gateway.attach(bus, self.describe)
 
@@ -107,6 +108,21 @@ class CanBus:
         self._configure()
         self._read_counters()
         self._report(now_ms)
+
+    def sleep(self) -> bool:
+        """Leave the bus, for the controller's own sleep where it has one; tell whether it did.
+
+        The bus may wake it in that moment; `set_armed` is the way back.
+        """
+        can = self._can
+        can.deinit()
+        try:
+            can.init(self._bitrate, can.MODE_SLEEP, **self._timing)
+        except ValueError:  # it has no such mode, and stays off the bus
+            pass
+        except OSError:
+            return False
+        return True
 
     def describe(self, now_ms: int) -> "dict[str, int]":
         """Return what `carport.cddl` says of a controller, in numbers."""
@@ -189,6 +205,8 @@ class CanBus:
             frames += 1
             bits += (len(message[1]) << 3) + 10 * (message[2] & 2)  # 20 more for a long id
             receive_frame(bus, message, now_ms)
+        if frames:
+            self.heard_ms = now_ms
         self._has_more = frames == _MAX_FRAMES
         self._frames += frames
         self._bits += bits + _FRAME_BITS * frames

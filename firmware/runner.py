@@ -25,6 +25,7 @@ Rules:
 4. An error costs its input, not the gateway: it is logged with its trace. Too many in a minute,
    and the board is reset. The watchdog is fed after a turn without one (firmware/health.py).
 5. After a wipe the board starts again, half a second later; and when the core wants it.
+6. It sleeps when its `sleeper` says so, once nothing is left to be saved.
 """
 
 import gc
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from firmware.clock import Clock
     from firmware.health import Health
     from firmware.no_gateway import NoGateway
+    from firmware.sleeper import Sleeper
     from firmware.storage import Storage
     from firmware.udp import Udp
     from gateway.core import Gateway
@@ -79,6 +81,9 @@ class Runner:
         udp: where datagrams leave that are not for the cable; None if there is only the cable.
         buses: the controllers, in the order of the core's buses.
         health: is told of each turn, and of each error.
+
+    Attributes:
+        sleeper: decides when the board sleeps; None if it never does.
     """
 
     def __init__(
@@ -108,6 +113,7 @@ class Runner:
         self._save_again_ms = 0
         self._leave_ms: int | None = None
         self._is_armed = False
+        self.sleeper: Sleeper | None = None
         self._garbage_kib = 0
         self._idle_kib = _IDLE_GARBAGE_KIB
         self._busy_kib = _BUSY_GARBAGE_KIB
@@ -170,11 +176,21 @@ class Runner:
                 self._note_error(error)
         if is_well:
             self._health.turn_was_well(now_ms)
+        sleeper = self.sleeper
+        if sleeper is not None and now_ms >= sleeper.due_ms and sleeper.may_sleep(now_ms):
+            self._rest(sleeper)
         if (
             self._garbage_kib >= (self._idle_kib if is_idle else self._busy_kib)
             and not self._gateway.is_urgent
         ):
             self._collect()
+
+    def _rest(self, sleeper: "Sleeper") -> None:
+        """Sleep, unless something is left that cannot be saved."""
+        self._gateway.rest(self._now_ms())
+        self._settle()
+        if not self._failed and not self._gateway.saves():
+            sleeper.sleep(self._now_ms())
 
     def _collect(self) -> None:
         """Collect, and see how much garbage there is room for."""
@@ -189,6 +205,8 @@ class Runner:
         wait_ms = LONGEST_WAIT_MS
         if self._leave_ms is not None:
             wait_ms = min(wait_ms, self._leave_ms - now_ms)
+        if self.sleeper is not None:
+            wait_ms = min(wait_ms, max(self.sleeper.due_ms - now_ms, 1))
         timeout_ms = self._gateway.next_timeout()
         if timeout_ms is not None:
             wait_ms = min(wait_ms, timeout_ms - now_ms)

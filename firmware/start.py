@@ -117,6 +117,7 @@ def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog") -> Runner:
         records = storage.load()
     except OSError:
         raise NotReadyError(DAMAGED)
+    was_low, at_least_s = _what_was_kept(board)
     try:
         gateway = Gateway(
             profile,
@@ -130,6 +131,7 @@ def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog") -> Runner:
             read_block=storage.read_block,
             is_safe_mode=is_safe_mode,
             crash=crashes.last,
+            at_least_s=at_least_s,
         )
     except GatewayError as error:  # the root: damaged, or of another version
         raise NotReadyError(str(error))
@@ -147,11 +149,25 @@ def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog") -> Runner:
     for listener in sockets[1:]:
         runner.add(listener)
     runner.add(board.open_button(gateway))
+    power = gateway.settings.power
+    if board.supply_mv() is not None or (power is not None and power["mode"] == "stored"):
+        from firmware.sleeper import Sleeper
+
+        runner.sleeper = Sleeper(board, gateway, cable, buses, was_low, clock.now_ms())
     if is_safe_mode:
         board.log("safe mode: there is only the cable")
     gc.collect()
     board.log(f"ready after {clock.now_ms()} ms, {gc.mem_free()} bytes free")
     return runner
+
+
+def _what_was_kept(board: Board) -> "tuple[bool, int]":
+    """Return what outlived the sleep that has just ended, as firmware.sleeper has it."""
+    if not board.kept:
+        return False, 0
+    from firmware.sleeper import decode_kept
+
+    return decode_kept(board.kept, board.rtc_s())
 
 
 def _start_without_gateway(

@@ -67,6 +67,7 @@ class Gateway:
         read_block: returns a record of a name that begins with "block-", None if there is none.
         is_safe_mode: the board has crashed again and again: do only what the cable needs.
         crash: what `carport.cddl` calls crash, None if it never crashed.
+        at_least_s: the least that the time can be, in unix seconds, of a board that was asleep.
 
     `is_armed` says whether the controllers may take part in their buses, or only listen;
     `is_routing` whether frames may cross from one to another.
@@ -85,6 +86,7 @@ class Gateway:
         read_block: "Callable[[str], Any]" = _no_block,
         is_safe_mode: bool = False,
         crash: "dict[str, Any] | None" = None,
+        at_least_s: int = 0,
     ) -> None:
         # Of the profile only what is used is kept: a board frees the rest.
         self._profile = {key: profile[key] for key in ("name", "title")}
@@ -95,7 +97,7 @@ class Gateway:
         self._logs: list[str] = []
         self._waiting: list[tuple[Receipt, Request]] = []
         self._records = Records(records, aes, random)
-        self._clock = WallClock(self._records, now_ms)
+        self._clock = WallClock(self._records, now_ms, at_least_s)
         self._keys = Keys(self._records, aes, random, self._clock)  # removes receipts of nobody's
         self._state = VehicleState(profile)
         boot = random(BOOT_BYTES)
@@ -117,6 +119,7 @@ class Gateway:
         self._receipts = Receipts(self._records, now_ms)
         self._engine = CommandEngine(profile, self._state, self._records, self._receipts)
         self._controllers: dict[int, Callable[[int], dict[str, int]]] = {}
+        self._describe_power: Callable[[], dict[str, Any]] | None = None
         self._arming = Arming(self._records, is_bench)
         self.is_armed = self._engine.is_armed = self._arming.is_armed
         self._router = None if is_safe_mode else router_of(profile)
@@ -151,6 +154,10 @@ class Gateway:
     def attach(self, bus: int, describe: "Callable[[int], dict[str, int]]") -> None:
         """Ask a controller what it has counted, with the time, when `/system` is read."""
         self._controllers[bus] = describe
+
+    def attach_power(self, describe: "Callable[[], dict[str, Any]]") -> None:
+        """Ask the board how it saves power when `/system` is read."""
+        self._describe_power = describe
 
     def receive_frame(self, bus: int, frame: "list[Any]", now_ms: int) -> None:
         """Take a frame [id, data, flags, errors] as recv() fills it.
@@ -250,6 +257,22 @@ class Gateway:
         if daily_ms is not None and now_ms >= daily_ms:
             self._clock.store(now_ms)
             self._keys.ring.store_uses()
+
+    def activity(self, now_ms: int) -> "tuple[int | None, bool, bool]":
+        """Return what keeps a board awake: see `gateway.awake`."""
+        from gateway.awake import activity
+
+        return activity(self._keys, self._endpoint, self._engine, self._arming, now_ms)
+
+    def rest(self, now_ms: int) -> None:
+        """Store what is in memory alone: the board sleeps once all is saved and sent."""
+        if self._may_record():
+            self._home.rest(now_ms)
+            self._keys.ring.store_uses()
+
+    def at_least_s(self, now_ms: int) -> int:
+        """Return what the time is at least, in unix seconds."""
+        return self._clock.at_least_s(now_ms)
 
     @property
     def counters(self) -> "dict[str, int]":
@@ -393,6 +416,8 @@ class Gateway:
             described["safe_mode"] = True
         if is_owner and self._crash is not None:
             described["crash"] = self._crash
+        if self._describe_power is not None:
+            described["power"] = self._describe_power()
         data = self._home.describe()
         if data is not None:
             described["data"] = data

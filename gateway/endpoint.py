@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from gateway.observers import Observer
     from gateway.request import Answer
     from gateway.vault.keys import Keys
+    from gateway.vault.principals import Principal
     from gateway.vault.records import Records
 
 # What a resource answers when it wants a fresh Echo.
@@ -177,6 +178,10 @@ class Endpoint:
         self._observers.forget(kid)
         self._snapshots.forget(kid)
         self._answers.forget(kid)
+
+    def observing(self) -> "list[Principal]":
+        """Return who observes something."""
+        return self._observers.principals()
 
     def handle_timer(self, now_ms: int) -> None:
         """Acknowledge, send again and notify what is due."""

@@ -107,6 +107,13 @@ class Home:
             said = {"command": receipt.command, "state": receipt.state}
             self.ledger.add_later("command", receipt.by, said, now_ms)
 
+    def rest(self, now_ms: int) -> None:
+        """Store what is in memory alone: the board is about to sleep."""
+        if self.ledger.is_waiting:
+            self.ledger.write_later()
+        if self._keeper is not None:
+            self._keeper.recorder.close(now_ms)
+
     def handle_timer(self, now_ms: int, may_store: bool) -> None:
         """Do what is due; nothing is stored unless it may be."""
         if may_store and self.ledger.is_waiting:

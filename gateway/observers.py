@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from gateway.request import Answer, Request
+    from gateway.vault.principals import Principal
 
     class Observable(Protocol):
         """A resource that can be observed."""
@@ -171,6 +172,10 @@ class Observers:
             if observer.message_id == message_id and observer.request.peer == peer:
                 return observer
         return None
+
+    def principals(self) -> "list[Principal]":
+        """Return who observes, each as often as they do."""
+        return [observer.request.known_key.principal for observer in self._observers]
 
     def due(self, now_ms: int) -> "Observer | None":
         """Return one who is to be told now, None if nobody is."""

@@ -80,7 +80,8 @@ class MCP2515:
     puts into the list: it is good until the next `recv`.
 
     Differences: the chip has no MODE_LOOPBACK. Asleep, it is woken by the bus and then listens
-    silently until the next `init`. `hard` makes no difference: SPI needs a soft interrupt.
+    silently until the next `init`; INT falls then, and stays low until `recv` or `pump`, so that
+    it can wake a board that sleeps. `hard` makes no difference: SPI needs a soft interrupt.
     """
 
     MODE_NORMAL = 0
@@ -146,6 +147,7 @@ class MCP2515:
         self._irq = _Irq(self)
         self.stream = _Stream(self)
         self._state = self.STATE_STOPPED
+        self._mode = CONFIGURATION
         self._clear()
         if interrupt is not None:
             interrupt.irq(handler=self._handle_interrupt, trigger=interrupt.IRQ_FALLING)
@@ -423,6 +425,8 @@ class MCP2515:
             raise
 
     def _handle_interrupt(self, pin: "Pin") -> None:
+        if self._mode == SLEEP:  # INT stays low, for whom it is to wake
+            return
         if self.is_busy:
             self._is_due = True
         else:

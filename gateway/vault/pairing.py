@@ -38,6 +38,11 @@ class Pairing:
         """Tell whether the cable may make a new owner now."""
         return self._is_unpaired or now_ms < self._open_until_ms
 
+    def is_under_way(self, now_ms: int) -> bool:
+        """Tell whether somebody has pressed the button for it, or has begun."""
+        is_offered = self._provisional is not None and now_ms < self._until_ms
+        return now_ms < self._open_until_ms or is_offered
+
     def open(self, now_ms: int) -> None:
         """Open it for 60 s."""
         self._open_until_ms = now_ms + _OPEN_MS

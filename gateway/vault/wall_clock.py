@@ -5,7 +5,8 @@
 Rules:
 
 1. A board has no clock that outlives a restart. It keeps the time now and then, so that it knows
-   after a restart what the time is at least: that, and how long it has run since.
+   after a restart what the time is at least: that, and how long it has run since. One that was
+   asleep may know better (`at_least_s`), and still does not know the time.
 2. The first time that it is told after a restart must not lie before that.
 3. Once the time is known, the LAN may move it by 5 minutes within 24 hours, all corrections taken
    together. Two seconds more or less are no correction: the time stays.
@@ -35,12 +36,13 @@ class WallClock:
     change: the number of the record change that must be durable before a new time is confirmed.
     """
 
-    def __init__(self, records: "Records", now_ms: int) -> None:
+    def __init__(self, records: "Records", now_ms: int, at_least_s: int = 0) -> None:
         stored = records.get(_RECORD)
         self.change = 0
         self._records = records
         self._is_known = False
         self._at_s: int = EARLIEST_S if stored is None else cbor.decode(stored)
+        self._at_s = max(self._at_s, at_least_s)
         self._at_ms = now_ms
         self._stored_ms = now_ms
         self._corrected_s = 0

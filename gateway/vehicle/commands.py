@@ -84,6 +84,11 @@ class CommandEngine:
         self.cancels: list[Transmission] = []
         self.finished: list[Receipt] = []
 
+    @property
+    def has_work(self) -> bool:
+        """Whether a command is under way, or one is to be undone when its time is over."""
+        return self.is_active or bool(self._limits)
+
     def resource_of(self, command: str) -> "str | None":
         """Return the resource that takes a command, None if the car has no such command."""
         spec = self._specs.get(command)

@@ -14,18 +14,27 @@ The settings, a JSON object, are the first line on stdin:
     bench      whether the gateway may send before anybody has armed it, and route
     held_ms    for how long the button is held while the board starts; may be left out
     ended_by   what ended the last run, if it was its fault: "watchdog"; may be left out
+    woken_by   what ended a deep sleep: "timer", "bus" or "button"; may be left out
+    kept       what the board had kept for then, in hexadecimal; may be left out
+    supply_mv  the voltage of the 12 V battery; left out, the board cannot measure it
+    pace       how many times faster than a real one it is tired; may be left out
     wifi_state what becomes of joining a Wi-Fi network: "wrong password"; may be left out
 
 The line `fed` on stdout is the feeding of the watchdog: the emulator is one.
 
-Each later line on stdin is `button MS`: it was pressed for so long. The program ends when stdin
-does, so it never outlives the emulator.
+Each later line on stdin is `button MS`: it was pressed for so long; or `supply MV`: that is the
+battery's voltage now. The program ends when stdin does, so it never outlives the emulator.
+
+Deep sleep is the end of the program, with exit code 3, after a line `asleep S KEPT` on stdout: it
+is to be started again after so many seconds, or when the bus or the button wakes it.
 """
 
 import gc
 import json
 import os
 import sys
+import time
+from binascii import hexlify, unhexlify
 
 import micropython
 import vfs
@@ -52,6 +61,7 @@ _MOUNT = "/flash"
 _BLOCKS = const(512)
 _KEY_BLOCKS = const(2)  # the last ones
 _RESET = const(1)
+_ASLEEP = const(3)
 
 
 class Board:
@@ -62,6 +72,9 @@ class Board:
         self.name: str = self._settings["name"]
         self.is_bench: bool = self._settings["bench"]
         self.ended_by: str = self._settings.get("ended_by", "")
+        self.woken_by: str = self._settings.get("woken_by", "")
+        self.kept: bytes = unhexlify(self._settings.get("kept", ""))
+        self.pace: int = self._settings.get("pace", 1)
         self._flash = Flash(
             self._settings["flash"], _BLOCKS, erase_ms=self._settings.get("erase_ms", 0)
         )
@@ -78,8 +91,8 @@ class Board:
         return profile
 
     def is_button_held(self, duration_ms: int) -> bool:
-        """Tell whether the button is held for so long while the board starts."""
-        return int(self._settings.get("held_ms", 0)) >= duration_ms
+        """Tell whether the button is held for so long while the board starts, not to wake it."""
+        return not self.woken_by and int(self._settings.get("held_ms", 0)) >= duration_ms
 
     def feed(self) -> None:
         """Feed the watchdog: without it, the board is reset after 10 s."""
@@ -138,7 +151,21 @@ class Board:
 
     def open_button(self, gateway: "Gateway | NoGateway") -> "Button":
         """Return the source of the button's presses."""
-        return Button(gateway)
+        return Button(gateway, self._settings)
+
+    def supply_mv(self) -> "int | None":
+        """Return the voltage of the 12 V battery, None if the board cannot measure it."""
+        supply_mv: int | None = self._settings.get("supply_mv")
+        return supply_mv
+
+    def rtc_s(self) -> int:
+        """Return the clock that runs on in deep sleep."""
+        return int(time.time())
+
+    def sleep(self, duration_s: int, kept: bytes) -> None:
+        """Sleep until then, unless the bus or the button wakes it sooner; kept: for who wakes."""
+        print("asleep", duration_s, hexlify(kept).decode())
+        sys.exit(_ASLEEP)
 
     def platform(self) -> "dict[str, Any]":
         """Return what the board knows of itself."""
@@ -163,17 +190,20 @@ class Board:
 
 
 class Button:
-    """The button, as lines on stdin."""
+    """The button, and the voltage, as lines on stdin."""
 
-    def __init__(self, gateway: "Gateway | NoGateway") -> None:
+    def __init__(self, gateway: "Gateway | NoGateway", settings: "dict[str, Any]") -> None:
         self.stream = sys.stdin
         self._gateway = gateway
+        self._settings = settings
 
     def handle(self, now_ms: int) -> None:
         """Take a line."""
         line = sys.stdin.readline()
         if not line:
             sys.exit(0)
-        word, _, duration_ms = line.partition(" ")
+        word, _, number = line.partition(" ")
         if word == "button":
-            self._gateway.press_button(int(duration_ms), now_ms)
+            self._gateway.press_button(int(number), now_ms)
+        elif word == "supply":
+            self._settings["supply_mv"] = int(number)

@@ -1,0 +1,124 @@
+"""Puts the board to sleep: what goes before it, and what outlives it.
+
+Deep sleep ends the program as a power cut does: whatever counts is durable before, and the next
+start is one like any other. This alone is kept in the memory of the chip's real-time clock, which
+deep sleep leaves on and a loss of power does not:
+
+    0       1       2                6               10
+    +-------+-------+----------------+---------------+--------------+
+    | "S"   | flags | at least       | slept at      | CRC-32       |
+    +-------+-------+----------------+---------------+--------------+
+
+    flags      1: the 12 V battery was low
+    at least   unix seconds: what the wall clock read at least
+    slept at   the real-time clock, in seconds of its own
+
+So what the time is at least goes on through a sleep, by 15/16 of what that clock counted: an
+ESP32's counts a resistor-capacitor oscillator, and may be wrong by 5 %. The time itself is not
+known after it, until a tool tells it again.
+
+Numbers are big-endian.
+"""
+
+from binascii import crc32
+from struct import pack, unpack
+
+from firmware.power import Power
+from gateway.const import const
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from firmware.board import Board
+    from firmware.cable import Cable
+    from firmware.can_bus import CanBus
+    from gateway.core import Gateway
+
+_MAGIC = const(0x53)
+_LOW = const(1)
+_HEAD_BYTES = const(10)
+_LOOK_MS = const(1000)
+
+
+def encode_kept(is_low: bool, at_least_s: int, slept_s: int) -> bytes:
+    """Return what outlives a sleep."""
+    kept = pack(">BBII", _MAGIC, _LOW if is_low else 0, at_least_s, slept_s)
+    return kept + pack(">I", crc32(kept))
+
+
+def decode_kept(kept: bytes, now_s: int) -> "tuple[bool, int]":
+    """Return whether the battery was low, and what the time is at least, 0 if nothing was kept.
+
+    now_s: the real-time clock.
+    """
+    if len(kept) != _HEAD_BYTES + 4 or unpack(">I", kept[_HEAD_BYTES:])[0] != crc32(
+        kept[:_HEAD_BYTES]
+    ):
+        return False, 0
+    magic, flags, at_least_s, slept_s = unpack(">BBII", kept[:_HEAD_BYTES])
+    if magic != _MAGIC or now_s < slept_s:
+        return False, 0
+    return flags & _LOW != 0, at_least_s + (now_s - slept_s) * 15 // 16
+
+
+class Sleeper:
+    """Looks each second whether the board may sleep.
+
+    Attributes:
+        due_ms: when it wants to look again.
+    """
+
+    def __init__(
+        self,
+        board: "Board",
+        gateway: "Gateway",
+        cable: "Cable",
+        buses: "list[CanBus]",
+        was_low: bool,
+        now_ms: int,
+    ) -> None:
+        self._board = board
+        self._gateway = gateway
+        self._cable = cable
+        self._buses = buses
+        self._started_ms = now_ms
+        self._power = Power(board.woken_by, was_low, now_ms, board.pace)
+        self._look_ms = _LOOK_MS // board.pace
+        self.due_ms = now_ms
+        gateway.attach_power(self.describe)
+
+    def describe(self) -> "dict[str, Any]":
+        """Return the map that `carport.cddl` calls power."""
+        return self._power.describe(self._started_ms)
+
+    def may_sleep(self, now_ms: int) -> bool:
+        """Tell whether the board may sleep, once nothing is left to be stored or sent."""
+        self.due_ms = now_ms + self._look_ms
+        gateway = self._gateway
+        heard_ms = self._cable.heard_ms
+        for bus in self._buses:
+            heard_ms = max(heard_ms, bus.heard_ms)
+        asked_ms, is_observed, is_held = gateway.activity(now_ms)
+        return self._power.look(
+            gateway.settings.power,
+            self._board.supply_mv(),
+            heard_ms,
+            asked_ms,
+            is_observed,
+            is_held,
+            now_ms,
+        )
+
+    def sleep(self, now_ms: int) -> None:
+        """Sleep; what follows is the board's next start. It stays up if a bus wakes just now."""
+        power, board = self._power, self._board
+        for bus in self._buses:
+            if not bus.sleep():
+                for each in self._buses:
+                    each.set_armed(self._gateway.is_armed, now_ms)
+                return
+        why = " for the 12 V battery is low" if power.is_forced else ""
+        board.log(f"asleep for {power.interval_s} s{why}, unless the bus or the button wakes it")
+        at_least_s = self._gateway.at_least_s(now_ms)
+        board.sleep(power.interval_s, encode_kept(power.is_forced, at_least_s, board.rtc_s()))
