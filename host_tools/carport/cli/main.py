@@ -31,6 +31,7 @@ _COMMANDS = {
     "watch": ("carport.cli.watch:watch", "Show the car's state as it changes."),
     "signals": ("carport.cli.signals:signals", "Show signals by VSS path."),
     "profile": ("carport.cli.profile:profile", "Check, show and compile cars as data."),
+    "update": ("carport.cli.update:update", "Bring the gateway this version of the firmware."),
     "can": ("carport.cli.can:can", "Watch, send and replay frames on a CAN bus."),
     "completion": ("carport.cli.completion:completion", "Print a shell's completion script."),
 }
