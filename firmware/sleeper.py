@@ -78,13 +78,14 @@ class Sleeper:
         was_low: bool,
         now_ms: int,
     ) -> None:
-        self._board = board
+        self._log = board.log
         self._gateway = gateway
         self._cable = cable
         self._buses = buses
         self._started_ms = now_ms
-        self._power = Power(board.woken_by, was_low, now_ms, board.pace)
-        self._look_ms = _LOOK_MS // board.pace
+        self._port = port = board.power
+        self._power = Power(port.woken_by, was_low, now_ms, port.pace)
+        self._look_ms = _LOOK_MS // port.pace
         self.due_ms = now_ms
         gateway.attach_power(self.describe)
 
@@ -102,7 +103,7 @@ class Sleeper:
         asked_ms, is_observed, is_held = gateway.activity(now_ms)
         return self._power.look(
             gateway.settings.power,
-            self._board.supply_mv(),
+            self._port.supply_mv(),
             heard_ms,
             asked_ms,
             is_observed,
@@ -112,13 +113,13 @@ class Sleeper:
 
     def sleep(self, now_ms: int) -> None:
         """Sleep; what follows is the board's next start. It stays up if a bus wakes just now."""
-        power, board = self._power, self._board
+        power, port = self._power, self._port
         for bus in self._buses:
             if not bus.sleep():
                 for each in self._buses:
                     each.set_armed(self._gateway.is_armed, now_ms)
                 return
         why = " for the 12 V battery is low" if power.is_forced else ""
-        board.log(f"asleep for {power.interval_s} s{why}, unless the bus or the button wakes it")
+        self._log(f"asleep for {power.interval_s} s{why}, unless the bus or the button wakes it")
         at_least_s = self._gateway.at_least_s(now_ms)
-        board.sleep(power.interval_s, encode_kept(power.is_forced, at_least_s, board.rtc_s()))
+        port.sleep(power.interval_s, encode_kept(power.is_forced, at_least_s, port.rtc_s()))

@@ -150,7 +150,7 @@ def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog") -> Runner:
         runner.add(listener)
     runner.add(board.open_button(gateway))
     power = gateway.settings.power
-    if board.supply_mv() is not None or (power is not None and power["mode"] == "stored"):
+    if board.power.supply_mv() is not None or (power is not None and power["mode"] == "stored"):
         from firmware.sleeper import Sleeper
 
         runner.sleeper = Sleeper(board, gateway, cable, buses, was_low, clock.now_ms())
@@ -163,11 +163,11 @@ def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog") -> Runner:
 
 def _what_was_kept(board: Board) -> "tuple[bool, int]":
     """Return what outlived the sleep that has just ended, as firmware.sleeper has it."""
-    if not board.kept:
+    if not board.power.kept:
         return False, 0
     from firmware.sleeper import decode_kept
 
-    return decode_kept(board.kept, board.rtc_s())
+    return decode_kept(board.power.kept, board.power.rtc_s())
 
 
 def _start_without_gateway(

@@ -24,17 +24,12 @@ The line `fed` on stdout is the feeding of the watchdog: the emulator is one.
 
 Each later line on stdin is `button MS`: it was pressed for so long; or `supply MV`: that is the
 battery's voltage now. The program ends when stdin does, so it never outlives the emulator.
-
-Deep sleep is the end of the program, with exit code 3, after a line `asleep S KEPT` on stdout: it
-is to be started again after so many seconds, or when the bus or the button wakes it.
 """
 
 import gc
 import json
 import os
 import sys
-import time
-from binascii import hexlify, unhexlify
 
 import micropython
 import vfs
@@ -42,6 +37,7 @@ import vfs
 from firmware.key_partition import KeyPartition
 from firmware.ports.unix.can import CAN
 from firmware.ports.unix.flash import Flash, Partition
+from firmware.ports.unix.power import PowerPort
 from firmware.ports.unix.uart import UART
 from firmware.udp import ipv4, netmask, open_group, open_socket, stay_on_link
 from gateway.const import const
@@ -61,7 +57,6 @@ _MOUNT = "/flash"
 _BLOCKS = const(512)
 _KEY_BLOCKS = const(2)  # the last ones
 _RESET = const(1)
-_ASLEEP = const(3)
 
 
 class Board:
@@ -72,9 +67,7 @@ class Board:
         self.name: str = self._settings["name"]
         self.is_bench: bool = self._settings["bench"]
         self.ended_by: str = self._settings.get("ended_by", "")
-        self.woken_by: str = self._settings.get("woken_by", "")
-        self.kept: bytes = unhexlify(self._settings.get("kept", ""))
-        self.pace: int = self._settings.get("pace", 1)
+        self.power = PowerPort(self._settings)
         self._flash = Flash(
             self._settings["flash"], _BLOCKS, erase_ms=self._settings.get("erase_ms", 0)
         )
@@ -92,7 +85,7 @@ class Board:
 
     def is_button_held(self, duration_ms: int) -> bool:
         """Tell whether the button is held for so long while the board starts, not to wake it."""
-        return not self.woken_by and int(self._settings.get("held_ms", 0)) >= duration_ms
+        return not self.power.woken_by and int(self._settings.get("held_ms", 0)) >= duration_ms
 
     def feed(self) -> None:
         """Feed the watchdog: without it, the board is reset after 10 s."""
@@ -151,21 +144,7 @@ class Board:
 
     def open_button(self, gateway: "Gateway | NoGateway") -> "Button":
         """Return the source of the button's presses."""
-        return Button(gateway, self._settings)
-
-    def supply_mv(self) -> "int | None":
-        """Return the voltage of the 12 V battery, None if the board cannot measure it."""
-        supply_mv: int | None = self._settings.get("supply_mv")
-        return supply_mv
-
-    def rtc_s(self) -> int:
-        """Return the clock that runs on in deep sleep."""
-        return int(time.time())
-
-    def sleep(self, duration_s: int, kept: bytes) -> None:
-        """Sleep until then, unless the bus or the button wakes it sooner; kept: for who wakes."""
-        print("asleep", duration_s, hexlify(kept).decode())
-        sys.exit(_ASLEEP)
+        return Button(gateway, self.power)
 
     def platform(self) -> "dict[str, Any]":
         """Return what the board knows of itself."""
@@ -192,10 +171,10 @@ class Board:
 class Button:
     """The button, and the voltage, as lines on stdin."""
 
-    def __init__(self, gateway: "Gateway | NoGateway", settings: "dict[str, Any]") -> None:
+    def __init__(self, gateway: "Gateway | NoGateway", power: PowerPort) -> None:
         self.stream = sys.stdin
         self._gateway = gateway
-        self._settings = settings
+        self._power = power
 
     def handle(self, now_ms: int) -> None:
         """Take a line."""
@@ -206,4 +185,4 @@ class Button:
         if word == "button":
             self._gateway.press_button(int(number), now_ms)
         elif word == "supply":
-            self._settings["supply_mv"] = int(number)
+            self._power.battery_mv = int(number)

@@ -1,0 +1,88 @@
+"""Deep sleep and the 12 V battery on an ESP32. Not run on a board yet.
+
+The board's description may say
+
+    wake          the pin that goes low when the car's bus wakes up: an MCP2515's INT, or the RX of
+                  a transceiver that stays on
+    supply_sense  {"pin", "divider"}: the 12 V, divided by so much, at a pin of ADC 1
+
+A pin that wakes must be one of the chip's RTC pins. An ESP32 and an S3 watch `wake` by EXT0 and
+the button by EXT1; a C6 has EXT1 alone, where any of the two wakes. The button's pull-up is the
+board's own: the chip's are off in deep sleep.
+
+Source: docs.micropython.org/en/v1.29.0, library/esp32.html and library/machine.html; ESP-IDF's
+"Sleep Modes".
+"""
+
+import time
+
+import esp32
+import machine
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_SAMPLES = 16
+
+
+class PowerPort:
+    """What firmware/sleeper.py needs of a board; see firmware/ports/unix/power.py.
+
+    hardware: the board's description. kept: what the real-time clock's memory held at the start.
+    """
+
+    pace = 1
+
+    def __init__(self, hardware: "dict[str, Any]", button: machine.Pin, kept: bytes) -> None:
+        self._button = button
+        self._button_number: int = hardware["button"]
+        self._wake: machine.Pin | None = None
+        if "wake" in hardware:
+            self._wake = machine.Pin(hardware["wake"], machine.Pin.IN)
+        self._sense: machine.ADC | None = None
+        if "supply_sense" in hardware:
+            pin = machine.Pin(hardware["supply_sense"]["pin"])
+            self._sense = machine.ADC(pin, atten=machine.ADC.ATTN_11DB)
+            self._divider: float = hardware["supply_sense"]["divider"]
+        self.woken_by = ""
+        self.kept = b""
+        if machine.reset_cause() == machine.DEEPSLEEP_RESET:
+            self.woken_by = self._what_woke()
+            self.kept = kept
+
+    def supply_mv(self) -> "int | None":
+        """Return the 12 V battery's voltage, None if the board cannot measure it."""
+        if self._sense is None:
+            return None
+        microvolts = 0
+        for _ in range(_SAMPLES):
+            microvolts += self._sense.read_uv()
+        return int(microvolts // _SAMPLES * self._divider) // 1000
+
+    def rtc_s(self) -> int:
+        """Return the clock that runs on in deep sleep."""
+        return int(time.time())
+
+    def sleep(self, duration_s: int, kept: bytes) -> None:
+        """Sleep so long, unless the bus or the button wakes the board sooner."""
+        machine.RTC().memory(kept)
+        others: list[machine.Pin] = []
+        if self._wake is not None:
+            if hasattr(esp32, "wake_on_ext0"):
+                esp32.wake_on_ext0(self._wake, esp32.WAKEUP_ALL_LOW)
+            else:
+                others.append(self._wake)
+        try:
+            esp32.wake_on_ext1([self._button] + others, esp32.WAKEUP_ALL_LOW)
+        except ValueError:  # the button is at a pin that cannot wake
+            if others:
+                esp32.wake_on_ext1(others, esp32.WAKEUP_ALL_LOW)
+        machine.deepsleep(1000 * duration_s)
+
+    def _what_woke(self) -> str:
+        reason = machine.wake_reason()
+        if reason == machine.TIMER_WAKE:
+            return "timer"
+        is_button = reason == machine.EXT1_WAKE and self._button_number in machine.wake_pins()
+        return "button" if is_button else "bus"
