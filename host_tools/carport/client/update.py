@@ -157,10 +157,8 @@ class Update:
             NoAnswerError: it has been silent for a minute.
         """
         await self._send(self._next(before))
-        boot = await persist(self._updates.boot)
         self._tell("starting", 0)
-        await self._start(boot)
-        return await wait_for_trial(self._updates, await self._started(before, boot), self._tell)
+        return await wait_for_trial(self._updates, await self._start(before), self._tell)
 
     async def _send(self, number: int) -> None:
         """Send all blocks from one on; where one is lost, go on where the board says."""
@@ -169,16 +167,21 @@ class Update:
             self._tell("sending", number * BLOCK_BYTES)
             try:
                 response = await self._updates.put(self._package, number, self._is_forced)
+                is_lost = response.code is aiocoap.REQUEST_ENTITY_INCOMPLETE
             except NoAnswerError:
-                number = self._next(await persist(self._updates.firmware))
-                continue
-            if response.code is aiocoap.REQUEST_ENTITY_INCOMPLETE and failures < _MOST_FAILURES:
+                is_lost = True
+            if not is_lost:
+                accepted(response)
+                number += 1
+                failures = 0
+            elif failures < _MOST_FAILURES:
                 failures += 1
                 number = self._next(await persist(self._updates.firmware))
-                continue
-            accepted(response)
-            failures = 0
-            number += 1
+            else:
+                raise NoAnswerError(
+                    f"{self._updates.name} answers, but takes no more of the update: try another "
+                    "way, with --via, or run it again"
+                )
         self._tell("sending", len(self._package))
 
     def _next(self, firmware: Firmware) -> int:
@@ -190,34 +193,31 @@ class Update:
             return blocks(self._package)
         return receiving.received // BLOCK_BYTES
 
-    async def _start(self, boot: bytes) -> None:
-        """Let the board restart with the package; one whose answer was lost has done so."""
+    async def _start(self, before: Firmware) -> Firmware:
+        """Let the board restart with the package; return what it says once the other slot runs."""
+        boot = await persist(self._updates.boot)
         begun_s = _now()
-        while True:
+        is_heard = False
+        while _now() - begun_s < _PATIENCE_S:
             try:
-                await self._updates.activate(self._sha256)
-                return
-            except (NoAnswerError, RefusedError) as error:
-                if await persist(self._updates.boot) != boot:
-                    return
-                if isinstance(error, RefusedError) or _now() - begun_s > _PATIENCE_S:
+                if not is_heard:
+                    await self._updates.activate(self._sha256)
+                is_heard = True
+            except NoAnswerError:
+                pass  # it may have heard us
+            except RefusedError:
+                if await persist(self._updates.boot) == boot:
                     raise
-
-    async def _started(self, before: Firmware, boot: bytes) -> Firmware:
-        """Return what the gateway says once the other slot runs."""
-        begun_s = _now()
-        while True:
+            await asyncio.sleep(_POLL_S)
             firmware = await persist(self._updates.firmware)
             if firmware.running != before.running:
                 return firmware
-            if await persist(self._updates.boot) != boot:
-                raise _went_back(self._updates, await persist(self._updates.firmware))
-            if _now() - begun_s > _PATIENCE_S:
-                raise CarportError(
-                    f"{self._updates.name} has not restarted: cut its power for a moment, and "
-                    "run `carport update` again"
-                )
-            await asyncio.sleep(_POLL_S)
+            if firmware.rolled_back and await persist(self._updates.boot) != boot:
+                raise _went_back(self._updates, firmware)
+        raise NotConfirmedError(
+            f"{self._updates.name} has the update, and has not started it: run `carport update` "
+            "again"
+        )
 
     def _tell(self, phase: Phase, done: int) -> None:
         self.phase = phase
