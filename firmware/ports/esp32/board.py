@@ -1,40 +1,49 @@
 """An ESP32 as the board. Not run on a board yet.
 
-/settings.json holds what the installer knows:
+board.json, beside the firmware in its slot or at the top of the file system, holds what
+`carport flash` knows of the board:
 
-    name    the gateway's name
-    wifi    {"ssid", "password"}; left out, there is only the cable
-    uart    {"id", "tx", "rx"} of the cable
+    board   its name: which updates are for it
     button  the pin, to ground when pressed
-    can     for each bus of the profile {"id", and what else machine.CAN.init of this build takes},
-            or for an MCP2515 {"crystal_hz", "spi", "sck", "mosi", "miso", "cs", "interrupt"}
+    cable   {"usb": true}, the chip's own USB serial port; or {"uart", "tx", "rx"}
+    can     for each bus of the profile {"id"} of machine.CAN, or for an MCP2515 {"crystal_hz",
+            "spi", "sck", "mosi", "miso", "cs", "interrupt"}, "hz" of the SPI and "reset" if there
+            are any; with either "outputs", [pin, level] to set before it is used
+    led     the pin, high when lit, or {"ws2812": the pin}; left out, there is none
+    wake, supply_sense    see firmware/ports/esp32/power.py
     bench   true for a board that is in no car: it may send before anybody has armed it, and route
             between its buses; left out, it is in one
 
-Without that file the board has a cable on UART 0 and the button that boards call BOOT, on which it
-says what it lacks.
+Without that file the board has the REPL's port as its cable, and the button that boards call BOOT.
 
 Whoever holds the button while the board starts keeps Ctrl-C on the REPL's port; else it is a byte
 like any other, for the cable may be on that port. Held for 10 s, it erases everything.
+
+MicroPython tells a brown-out as if the power had been switched on, and a panic of ESP-IDF as our
+own reset; so while it runs, the firmware leaves a note in the memory that only a reset outlives.
 """
 
 import errno
 import gc
 import json
 import os
+import sys
 import time
+from binascii import hexlify
 
 import esp32
 import machine
 import micropython
-import network
 import vfs
 
-from firmware.drivers.mcp2515 import MCP2515
 from firmware.key_partition import KeyPartition
+from firmware.ports.esp32.button import Button
+from firmware.ports.esp32.controllers import Controllers
+from firmware.ports.esp32.power import PowerPort
 from firmware.ports.esp32.uart import UART
-from firmware.ports.esp32.wakeup import Wakeup
-from firmware.udp import COAP_PORT, ipv4, join_group, open_socket
+from firmware.ports.esp32.wireless import Wireless
+from firmware.udp import COAP_PORT, join_group, open_socket
+from gateway.const import const
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,53 +51,67 @@ if TYPE_CHECKING:
     from typing import Any
 
     from firmware.no_gateway import NoGateway
+    from firmware.ports.esp32.light import Light
+    from firmware.ports.esp32.repl_port import ReplPort
+    from firmware.ports.esp32.wakeup import Wakeup
     from gateway.core import Gateway
     from gateway.vault.settings import Settings
 
+_SLOT = "/slot/"
 _ANY_ADDRESS = "0.0.0.0"
+_FILES = "vfs"
+_STARTING = ("boot.py", "main.py", "lib", "board.json", "profile.cbor")
+_FOLDER = const(0x4000)  # of what os.stat calls the mode
 _KEY_PARTITION = "carport_keys"  # of two blocks of 4 KiB
-_WATCHDOG_MS = 10_000
-_KNOWN_CAUSES = (  # a brown-out is told as if the power had been switched on
-    machine.PWRON_RESET,
-    machine.HARD_RESET,
-    machine.WDT_RESET,
-    machine.DEEPSLEEP_RESET,
-    machine.SOFT_RESET,
-)
-_NO_SETTINGS: "dict[str, Any]" = {"name": "carport", "uart": {"id": 0}, "button": 0}
-_SPI_HZ = 10_000_000  # the most an MCP2515 takes
+_WATCHDOG_MS = const(10_000)
+_RUNNING = b"running"
+_NOTHING_KNOWN: "dict[str, Any]" = {"board": "", "button": 0, "cable": {"usb": True}, "can": []}
 
 
 class Board:
-    """What the firmware runs on."""
+    """What the firmware runs on.
+
+    Attributes:
+        name: the gateway's, until its owner names it.
+        ended_by: what ended the last run, if that was nobody's wish.
+        power: what firmware/sleeper.py needs.
+        power: deep sleep, and the 12 V battery.
+    """
 
     def __init__(self) -> None:
-        try:
-            with open("/settings.json") as file:
-                self._settings: dict[str, Any] = json.load(file)
-        except (OSError, ValueError):
-            self._settings = _NO_SETTINGS
-        self.name: str = self._settings["name"]
-        self.is_bench: bool = self._settings.get("bench", False)
-        self._wlan = network.WLAN(network.WLAN.IF_STA)
-        self._has_wifi = False
-        self._button = machine.Pin(self._settings["button"], machine.Pin.IN, machine.Pin.PULL_UP)
+        self._hardware = _read_hardware()
+        self.name = "carport-" + hexlify(machine.unique_id()[-2:]).decode()
+        self.is_bench: bool = self._hardware.get("bench", False)
+        self._button = machine.Pin(self._hardware["button"], machine.Pin.IN, machine.Pin.PULL_UP)
         self._watchdog: machine.WDT | None = None
+        self._wireless: Wireless | None = None
+        self._controllers: Controllers | None = None
+        self._memory = machine.RTC()
+        self.kept = self._memory.memory()
+        self.power = PowerPort(self._hardware, self._button, self.kept)
         cause = machine.reset_cause()
         self.ended_by = "watchdog" if cause == machine.WDT_RESET else ""
-        if cause not in _KNOWN_CAUSES:
+        if cause == machine.HARD_RESET and self._memory.memory() == _RUNNING:
             self.ended_by = "a panic of ESP-IDF"
         if self._button.value():
             micropython.kbd_intr(-1)
+            self._memory.memory(_RUNNING)
 
     def read_profile(self) -> bytes:
-        """Return the compiled car."""
-        with open("/profile.cbor", "rb") as file:
-            profile: bytes = file.read()
-        return profile
+        """Return the compiled car.
+
+        Raises:
+            OSError: there is none.
+        """
+        try:
+            return _read(_SLOT + "profile.cbor")
+        except OSError:
+            return _read("/profile.cbor")
 
     def is_button_held(self, duration_ms: int) -> bool:
-        """Tell whether the button is held for so long; wait as long as it is."""
+        """Tell whether the button is held for so long, not to wake the board; wait as long."""
+        if self.power.woken_by:
+            return False
         since_ms = time.ticks_ms()
         while not self._button.value():
             if time.ticks_diff(time.ticks_ms(), since_ms) >= duration_ms:
@@ -113,14 +136,19 @@ class Board:
         return ""
 
     def format(self) -> None:
-        """Make the file system anew, without settings and profile."""
+        """Make the file system anew, but for what of the files that start the firmware is left."""
+        kept: dict[str, bytes | None] = {}
+        for name in _STARTING:
+            _keep("/" + name, kept)
         try:
             vfs.umount("/")
         except OSError:  # it was not mounted
             pass
-        files = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="vfs")[0]
+        files = _partition(_FILES)
         vfs.VfsLfs2.mkfs(files)
         vfs.mount(files, "/")
+        for path in sorted(kept):  # a folder before what is in it
+            _put_back(path, kept[path])
 
     def open_key_partition(self) -> KeyPartition:
         """Return the place of the root.
@@ -128,21 +156,16 @@ class Board:
         Raises:
             OSError: the partition table has none.
         """
-        found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label=_KEY_PARTITION)
-        if not found:
-            raise OSError(f"there is no partition {_KEY_PARTITION}: run `carport flash`")
-        return KeyPartition(found[0])
+        return KeyPartition(_partition(_KEY_PARTITION))
 
     def open_sockets(self, settings: "Settings") -> "list[socket.socket]":
         """Return the socket of the CoAP server, which takes what is sent to all nodes as well.
 
-        It works from when Wi-Fi is up: the chip connects, again and again, by itself.
+        There is none on a board that has no network: the chip cannot make one.
         """
-        wifi = settings.wifi
-        self._wlan.active(True)
-        if wifi is not None:
-            self._has_wifi = True
-            self._wlan.connect(wifi["ssid"], wifi["password"])
+        self._wireless = Wireless(settings)
+        if not self._wireless.is_on:
+            return []
         server = open_socket(_ANY_ADDRESS, COAP_PORT)
         try:
             join_group(server, _ANY_ADDRESS)
@@ -150,110 +173,115 @@ class Board:
             self.log("discovery by multicast does not work here")
         return [server]
 
-    def subnet(self) -> "tuple[bytes, bytes] | None":
-        """Return the address that Wi-Fi has given the board, and its netmask."""
-        if not self._wlan.isconnected():
-            return None
-        address, mask = self._wlan.ipconfig("addr4")
-        return ipv4(address), ipv4(mask)
+    def subnets(self) -> "list[tuple[bytes, bytes]]":
+        """Return the address that the board has on each network, and its netmask."""
+        return [] if self._wireless is None else self._wireless.subnets()
 
-    def open_uart(self) -> UART:
+    def open_uart(self) -> "UART | ReplPort":
         """Return the serial port."""
-        return UART(self._settings["uart"])
+        if not self._is_repl_cable():
+            return UART(self._hardware["cable"])
+        from firmware.ports.esp32.repl_port import ReplPort
+
+        return ReplPort()
 
     def open_can(self, bus: int, bitrate: int) -> "tuple[Any, dict[str, Any], Wakeup | None]":
         """Return the controller of a bus, silent; its timing; and what its interrupts set.
 
-        An MCP2515 needs no flag for them: its stream can be polled as long as it has something.
-
         Raises:
-            OSError: the MCP2515 does not answer.
-            NotImplementedError: this build of MicroPython has no machine.CAN.
+            OSError: it does not answer, or this build of MicroPython has no driver for it.
         """
-        timing = dict(self._settings["can"][bus])
-        if "crystal_hz" in timing:
-            return open_mcp2515(timing, bitrate), {}, None
-        if not hasattr(machine, "CAN"):
-            raise NotImplementedError("this build of MicroPython has no machine.CAN")
-        can = machine.CAN(timing.pop("id"), bitrate, machine.CAN.MODE_SILENT, **timing)
-        return can, timing, Wakeup()
+        if self._controllers is None:
+            self._controllers = Controllers(self._hardware["can"])
+        can, wakeup = self._controllers.open(bus, bitrate)
+        return can, {}, wakeup
 
-    def open_button(self, gateway: "Gateway | NoGateway") -> "Button":
+    def open_button(self, gateway: "Gateway | NoGateway") -> Button:
         """Return the source of the button's presses."""
         return Button(self._button, gateway)
+
+    def open_light(self) -> "Light | None":
+        """Return the LED, None if the board has none."""
+        if "led" not in self._hardware:
+            return None
+        from firmware.ports.esp32.light import Light
+
+        return Light(self._hardware["led"])
 
     def platform(self) -> "dict[str, Any]":
         """Return what the board knows of itself."""
         _, block_bytes, _, _, free_blocks, *_ = os.statvfs("/")
         described: dict[str, Any] = {
-            "machine": os.uname().machine,
+            "machine": sys.implementation._machine,
             "heap_used": gc.mem_alloc(),
             "heap_free": gc.mem_free(),
             "storage_free": block_bytes * free_blocks,
         }
-        if self._has_wifi:
-            described["wifi"] = self._describe_wifi()
+        wifi = None if self._wireless is None else self._wireless.describe()
+        if wifi is not None:
+            described["wifi"] = wifi
         return described
-
-    def _describe_wifi(self) -> "dict[str, int | str]":
-        """Return whether Wi-Fi is joined, how strong it is, or why not."""
-        wlan = self._wlan
-        if wlan.isconnected():
-            return {"state": "connected", "rssi": wlan.status("rssi")}
-        status = wlan.status()
-        if status in (network.STAT_WRONG_PASSWORD, network.STAT_HANDSHAKE_TIMEOUT):
-            return {"state": "wrong password"}
-        is_absent = status == network.STAT_NO_AP_FOUND
-        return {"state": "no such network" if is_absent else "connecting"}
 
     def log(self, line: str) -> None:
         """Show a line on the REPL's port, unless the cable is there."""
-        if self._settings["uart"]["id"] != 0:
+        if not self._is_repl_cable():
             print(line)
 
     def reset(self) -> None:
         """Start again from the beginning."""
+        self._memory.memory(b"")
         machine.reset()
 
+    def _is_repl_cable(self) -> bool:
+        cable = self._hardware["cable"]
+        return "usb" in cable or cable["uart"] == 0
 
-def open_mcp2515(wiring: "dict[str, int]", bitrate: int) -> MCP2515:
-    """Return the controller that is wired to these pins, silent.
+
+def _keep(path: str, kept: "dict[str, bytes | None]") -> None:
+    """Add a file, or a folder, which has no content of its own, as far as it can be read."""
+    try:
+        if os.stat(path)[0] & _FOLDER:
+            kept[path] = None
+            for name in os.listdir(path):
+                _keep(path + "/" + name, kept)
+        else:
+            kept[path] = _read(path)
+    except OSError:
+        pass
+
+
+def _put_back(path: str, content: "bytes | None") -> None:
+    if content is None:
+        os.mkdir(path)
+    else:
+        with open(path, "wb") as file:
+            file.write(content)
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        content: bytes = file.read()
+    return content
+
+
+def _read_hardware() -> "dict[str, Any]":
+    for folder in (_SLOT, "/"):
+        try:
+            hardware: dict[str, Any] = json.loads(_read(folder + "board.json"))
+            return hardware
+        except (OSError, ValueError):
+            pass
+    return _NOTHING_KNOWN
+
+
+def _partition(label: str) -> esp32.Partition:
+    """Return the partition with this label.
 
     Raises:
-        OSError: it does not answer.
+        OSError: the partition table has none.
     """
-    spi = machine.SPI(
-        wiring["spi"],
-        baudrate=_SPI_HZ,
-        sck=machine.Pin(wiring["sck"]),
-        mosi=machine.Pin(wiring["mosi"]),
-        miso=machine.Pin(wiring["miso"]),
-    )
-    cs = machine.Pin(wiring["cs"], machine.Pin.OUT, value=1)
-    interrupt = machine.Pin(wiring["interrupt"], machine.Pin.IN)
-    can = MCP2515(spi, cs, interrupt, crystal_hz=wiring["crystal_hz"])
-    can.init(bitrate, MCP2515.MODE_SILENT)
-    return can
-
-
-class Button:
-    """The button: how long it was pressed is known when it is let go."""
-
-    def __init__(self, pin: machine.Pin, gateway: "Gateway | NoGateway") -> None:
-        self.stream = Wakeup()
-        self._gateway = gateway
-        self._pressed_ms = time.ticks_ms()
-        self._duration_ms = 0
-        pin.irq(self._interrupt, machine.Pin.IRQ_FALLING | machine.Pin.IRQ_RISING)
-
-    def handle(self, now_ms: int) -> None:
-        """Tell the core."""
-        self.stream.clear()
-        self._gateway.press_button(self._duration_ms, now_ms)
-
-    def _interrupt(self, pin: machine.Pin) -> None:
-        if pin.value():
-            self._duration_ms = time.ticks_diff(time.ticks_ms(), self._pressed_ms)
-            self.stream.set()
-        else:
-            self._pressed_ms = time.ticks_ms()
+    found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label=label)
+    if not found:
+        raise OSError(f"there is no partition {label}: run `carport flash`")
+    partition: esp32.Partition = found[0]
+    return partition

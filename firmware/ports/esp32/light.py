@@ -1,0 +1,30 @@
+"""The LED of a board: one at a pin, lit when that is high, or a WS2812. Not run on a board yet."""
+
+import machine
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_DIM = 8  # a WS2812 is bright, and a car is dark
+
+
+class Light:
+    """The LED; led: the pin, or {"ws2812": the pin}."""
+
+    def __init__(self, led: "Any") -> None:
+        self._pixel: Any = None
+        if isinstance(led, int):
+            self._pin = machine.Pin(led, machine.Pin.OUT, value=0)
+        else:
+            from neopixel import NeoPixel
+
+            self._pixel = NeoPixel(machine.Pin(led["ws2812"], machine.Pin.OUT), 1)
+
+    def show(self, state: str, colour: "tuple[int, int, int]") -> None:
+        """Show a colour, (0, 0, 0) for none; state: what it stands for."""
+        if self._pixel is None:
+            self._pin(1 if any(colour) else 0)
+            return
+        self._pixel[0] = tuple([part // _DIM for part in colour])
+        self._pixel.write()

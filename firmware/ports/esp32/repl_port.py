@@ -1,0 +1,39 @@
+"""The REPL's own port as the cable: the chip's USB serial port, or UART 0.
+
+MicroPython itself reads that port, into 260 bytes that it keeps, and machine.UART(0) cannot have
+it: "REPL UART buffer size is fixed". So the cable goes through sys.stdin and sys.stdout, and one
+byte after the other, since a longer read would wait for the last one. At 115200 bit/s those 260
+bytes are 22 ms: what comes faster than it is read is lost, as on any serial line, and sent again.
+Not run on a board yet.
+"""
+
+import select
+import sys
+
+
+class ReplPort:
+    """Has the methods of machine.UART that are used; `stream` is what to poll."""
+
+    def __init__(self) -> None:
+        self.stream = sys.stdin
+        self._poll = select.poll()
+        self._poll.register(sys.stdin, select.POLLIN)
+        self._read_byte = sys.stdin.buffer.readinto
+        self._byte = bytearray(1)
+
+    def readinto(self, buffer: bytearray) -> int:
+        """Take what has come, as much as fits, and return its length; 0 if there is nothing."""
+        ipoll, read_byte, byte = self._poll.ipoll, self._read_byte, self._byte
+        for count in range(len(buffer)):
+            for _ in ipoll(0):
+                break
+            else:
+                return count
+            if not read_byte(byte):
+                return count
+            buffer[count] = byte[0]
+        return len(buffer)
+
+    def write(self, data: bytes) -> None:
+        """Send data."""
+        sys.stdout.buffer.write(data)
