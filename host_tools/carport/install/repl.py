@@ -1,0 +1,149 @@
+"""MicroPython's REPL on a board: its files, copied by mpremote, which runs as a program.
+
+A board whose slots hold no firmware stays at the REPL; that is when `carport flash` comes here.
+One that runs a gateway does not listen to Ctrl-C.
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+
+from carport.errors import CarportError, NoAnswerError
+
+_START_S = 40.0
+_PAUSE_S = 0.5
+_COPY_TIMEOUT_S = 300.0
+_ASK_TIMEOUT_S = 30.0
+
+_HASHES = """
+import hashlib,binascii,json
+def h(p):
+ try:
+  f=open(p,'rb')
+ except OSError:
+  return ''
+ with f:
+  return binascii.hexlify(hashlib.sha256(f.read()).digest()).decode()
+print(json.dumps([h(p) for p in {paths}]))
+"""
+_MAKE_FOLDERS = """
+import os
+for p in {paths}:
+ try:
+  os.mkdir(p)
+ except OSError as e:
+  if e.errno!=17:
+   raise
+"""
+
+
+class Repl:
+    """The REPL at a serial port."""
+
+    def __init__(self, port: str) -> None:
+        if find_spec("mpremote") is None:
+            raise CarportError("flashing needs mpremote: install carport-gateway[flash]")
+        self._port = port
+
+    def wait(self) -> None:
+        """Return when MicroPython answers; it has just been started.
+
+        Raises:
+            NoAnswerError: it does not.
+        """
+        deadline_s = time.monotonic() + _START_S
+        while self._try(["exec", "print(6*7)"], _ASK_TIMEOUT_S)[1].strip() != "42":
+            if time.monotonic() > deadline_s:
+                raise NoAnswerError(
+                    f"MicroPython does not answer at {self._port}: press the board's RESET, and "
+                    "run the same again"
+                )
+            time.sleep(_PAUSE_S)
+
+    def missing(self, files: Mapping[str, bytes]) -> list[str]:
+        """Return the paths of files that are not on the board with this content.
+
+        Raises:
+            CarportError: the board does not answer.
+        """
+        return _missing(files, self._run(["exec", _HASHES.format(paths=list(files))]))
+
+    def copy(
+        self, files: Mapping[str, bytes], progress: Callable[[int, int], None] = lambda n, of: None
+    ) -> None:
+        """Copy what the board has not got, and compare.
+
+        files: contents by their absolute paths on the board.
+
+        Raises:
+            CarportError: the board does not take them.
+        """
+        progress(0, len(files))
+        wanted = self.missing(files)
+        if wanted:
+            folders = {str(parent) for path in wanted for parent in PurePosixPath(path).parents}
+            words = ["exec", _MAKE_FOLDERS.format(paths=sorted(folders - {"/"})), "+"]
+            with tempfile.TemporaryDirectory(prefix="carport-") as folder:
+                for index, path in enumerate(wanted):
+                    staged = Path(folder, str(index))
+                    staged.write_bytes(files[path])
+                    words += ["fs", "cp", str(staged), f":{path}", "+"]
+                words += ["exec", _HASHES.format(paths=list(files))]
+                left = _missing(files, self._run(words))
+            if left:
+                raise CarportError(
+                    f"{left[0]} does not read back as it was written: flash again, with --erase "
+                    "if it stays so"
+                )
+        progress(len(files), len(files))
+
+    def _run(self, words: list[str]) -> str:
+        code, said = self._try(words, _COPY_TIMEOUT_S)
+        if code == 0:
+            return said
+        if "ENOSPC" in said or "Errno 28" in said:
+            raise CarportError(
+                "the board's file system is full: take its data off with carport data export and "
+                "erase, or flash with --erase, which erases keys and data"
+            )
+        raise NoAnswerError(
+            "the connection to the board broke off while its files were copied: check the cable, "
+            "and run the same again"
+        )
+
+    def _try(self, words: list[str], timeout_s: float) -> tuple[int, str]:
+        """Run mpremote, and return its exit code and what it printed."""
+        command = [sys.executable, "-m", "mpremote", "connect", self._port, *words]
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=timeout_s,
+                text=True,
+                errors="replace",
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return 1, ""
+        return done.returncode, done.stdout
+
+
+def _missing(files: Mapping[str, bytes], said: str) -> list[str]:
+    """Return the paths of files whose hashes, in the last line that was said, differ."""
+    try:
+        found = json.loads(said.strip().splitlines()[-1])
+    except (ValueError, IndexError) as error:
+        raise NoAnswerError("the board does not tell which files it has: flash again") from error
+    return [
+        path
+        for (path, content), digest in zip(files.items(), found, strict=True)
+        if hashlib.sha256(content).hexdigest() != digest
+    ]

@@ -1,0 +1,225 @@
+"""An ESP32 on a cable: a pseudo-terminal, with the mock bootloader and a MicroPython VM behind it.
+
+Which of the two is there, a board's DTR and RTS say, which a pseudo-terminal has not. So the first
+bytes after the port was opened decide: esptool's mean that it was reset into the bootloader, any
+others that it runs MicroPython, started afresh if the bootloader was there before. Both work on
+one flash chip, which is a file.
+
+It differs from a board in what esp32_start.py says, and in that a write takes no time.
+"""
+
+import mmap
+import os
+import pty
+import select
+import socket
+import subprocess
+import threading
+import tty
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from esp32_mock_bootloader.server import BootloaderConnection, FlashImage, handle_client
+
+from tests.vm import find_micropython
+
+FLASH_BYTES = 4 * 1024 * 1024
+
+_START = Path(__file__).with_name("esp32_start.py")
+_SYNC = b"\xc0\x00"
+_TO_RAW, _TO_FRIENDLY = 0x01, 0x02
+_SOFT_REBOOT = b"MPY: soft reboot\r\n"
+_CHUNK_BYTES = 4096
+_LOOK_S = 0.02
+
+
+class CableBoard:
+    """A board that is connected inside the `with`.
+
+    Attributes:
+        path: the serial port
+        flash: the file that is its flash chip
+        cut_after: how many bytes the bootloader hears before the cable is pulled, once
+        starts: how often MicroPython was started
+        extra: more words for the VM, before the script that starts it
+    """
+
+    def __init__(self, flash: Path, chip: str = "esp32", extra: Sequence[str] = ()) -> None:
+        if not flash.exists():
+            flash.write_bytes(b"\xff" * FLASH_BYTES)
+        self.flash = flash
+        self.cut_after: int | None = None
+        self.starts = 0
+        self._chip = chip
+        self._extra = extra
+        self._master, slave = pty.openpty()
+        tty.setraw(slave)
+        self.path = os.ttyname(slave)
+        os.close(slave)  # so that the kernel tells whether anybody has it open
+        self._behind: _Bootloader | _MicroPython | None = None
+        self._is_ending = False
+        self._thread = threading.Thread(target=self._carry, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._is_ending = True
+        self._thread.join()
+        self._replace(None)
+        os.close(self._master)
+
+    def _carry(self) -> None:
+        """Carry bytes both ways until the end."""
+        is_open = is_decided = False
+        while not self._is_ending:
+            events = self._wait(is_open)
+            heard = events.get(self._master, 0)
+            is_open = not heard & select.POLLHUP
+            if heard & select.POLLIN:
+                data = os.read(self._master, _CHUNK_BYTES)
+                if not is_decided:
+                    self._decide(data)
+                    is_decided = True
+                self._from_host(data)
+            elif self._behind is not None and self._behind.fd in events:
+                self._from_board(is_open)
+            is_decided = is_decided and is_open
+
+    def _wait(self, is_open: bool) -> dict[int, int]:
+        """Wait for bytes of either side; while the port is closed, the kernel says so at once."""
+        poll = select.poll()
+        if self._behind is not None:
+            poll.register(self._behind.fd, select.POLLIN)
+        if is_open:
+            poll.register(self._master, select.POLLIN)
+            return dict(poll.poll(1000 * _LOOK_S))
+        events = dict(poll.poll(1000 * _LOOK_S))
+        poll.register(self._master, select.POLLIN)
+        return events | dict(poll.poll(0))
+
+    def _decide(self, data: bytes) -> None:
+        if data.startswith(_SYNC):
+            if not isinstance(self._behind, _Bootloader):
+                self._replace(_Bootloader(self.flash, self._chip))
+        elif not isinstance(self._behind, _MicroPython):
+            self.starts += 1
+            self._replace(_MicroPython(self.flash, self._extra))
+
+    def _from_host(self, data: bytes) -> None:
+        assert self._behind is not None
+        if self.cut_after is not None and isinstance(self._behind, _Bootloader):
+            self.cut_after -= len(data)
+            if self.cut_after < 0:
+                self.cut_after = None
+                os.close(self._master)  # as if it was unplugged
+                self._is_ending = True
+                return
+        self._behind.write(data)
+
+    def _from_board(self, is_open: bool) -> None:
+        assert self._behind is not None
+        said = self._behind.read()
+        if is_open:
+            os.write(self._master, said)
+
+    def _replace(self, behind: "_Bootloader | _MicroPython | None") -> None:
+        old, self._behind = self._behind, behind
+        if old is not None:
+            old.end()
+
+
+class _Bootloader:
+    """The chip's bootloader."""
+
+    def __init__(self, flash: Path, chip: str) -> None:
+        self._host, board = socket.socketpair()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._serve, args=(board, flash, chip), daemon=True)
+        self._thread.start()
+
+    def _serve(self, board: socket.socket, flash: Path, chip: str) -> None:
+        image = FlashImage()
+        with flash.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
+            image.data = content
+            while not self._stopping.is_set():  # it takes a pause for the end of a session
+                handle_client(
+                    BootloaderConnection(sock=board.dup()), self._stopping, chip, flash=image
+                )
+        board.close()
+
+    def write(self, data: bytes) -> None:
+        self._host.sendall(data)
+
+    @property
+    def fd(self) -> int:
+        return self._host.fileno()
+
+    def read(self) -> bytes:
+        """Return what it says."""
+        return self._host.recv(_CHUNK_BYTES)
+
+    def end(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self._host.close()
+
+
+class _MicroPython:
+    """The chip as it runs MicroPython: a VM, and another one after a soft reset."""
+
+    def __init__(self, flash: Path, extra: Sequence[str]) -> None:
+        self._flash = flash
+        self._extra = extra
+        self._is_raw = False
+        self._start()
+
+    def _start(self) -> None:
+        self._master, slave = pty.openpty()
+        tty.setraw(slave)
+        micropython = find_micropython()
+        assert micropython is not None
+        mode = "raw" if self._is_raw else "main"
+        self._vm = subprocess.Popen(
+            [micropython, *self._extra, "-i", str(_START), str(self._flash), mode],
+            cwd=self._flash.parent,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        if self._is_raw:
+            os.write(self._master, bytes((_TO_RAW,)))
+
+    def write(self, data: bytes) -> None:
+        for byte in data:
+            if byte in (_TO_RAW, _TO_FRIENDLY):
+                self._is_raw = byte == _TO_RAW
+        os.write(self._master, data)
+
+    @property
+    def fd(self) -> int:
+        return self._master
+
+    def read(self) -> bytes:
+        """Return what it says."""
+        try:
+            return os.read(self._master, _CHUNK_BYTES)
+        except OSError:  # it has ended, by Ctrl-D
+            self.end()
+            self._start()
+            return _SOFT_REBOOT
+
+    def end(self) -> None:
+        self._vm.kill()
+        self._vm.wait()
+        os.close(self._master)
