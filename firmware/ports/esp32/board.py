@@ -74,7 +74,6 @@ class Board:
     Attributes:
         name: the gateway's, until its owner names it.
         ended_by: what ended the last run, if that was nobody's wish.
-        power: what firmware/sleeper.py needs.
         power: deep sleep, and the 12 V battery.
     """
 
@@ -87,11 +86,11 @@ class Board:
         self._wireless: Wireless | None = None
         self._controllers: Controllers | None = None
         self._memory = machine.RTC()
-        self.kept = self._memory.memory()
-        self.power = PowerPort(self._hardware, self._button, self.kept)
+        kept = self._memory.memory()
+        self.power = PowerPort(self._hardware, self._button, kept)
         cause = machine.reset_cause()
         self.ended_by = "watchdog" if cause == machine.WDT_RESET else ""
-        if cause == machine.HARD_RESET and self._memory.memory() == _RUNNING:
+        if cause == machine.HARD_RESET and kept == _RUNNING:
             self.ended_by = "a panic of ESP-IDF"
         if self._button.value():
             micropython.kbd_intr(-1)
