@@ -1,27 +1,8 @@
-"""Puts the board to sleep: what goes before it, and what outlives it.
+"""Puts the board to sleep, when firmware/power.py says so.
 
 Deep sleep ends the program as a power cut does: whatever counts is durable before, and the next
-start is one like any other. This alone is kept in the memory of the chip's real-time clock, which
-deep sleep leaves on and a loss of power does not:
-
-    0       1       2                6               10
-    +-------+-------+----------------+---------------+--------------+
-    | "S"   | flags | at least       | slept at      | CRC-32       |
-    +-------+-------+----------------+---------------+--------------+
-
-    flags      1: the 12 V battery was low
-    at least   unix seconds: what the wall clock read at least
-    slept at   the real-time clock, in seconds of its own
-
-So what the time is at least goes on through a sleep, by 15/16 of what that clock counted: an
-ESP32's counts a resistor-capacitor oscillator, and may be wrong by 5 %. The time itself is not
-known after it, until a tool tells it again.
-
-Numbers are big-endian.
+start is one like any other, but for what firmware/kept.py holds.
 """
-
-from binascii import crc32
-from struct import pack, unpack
 
 from firmware.power import Power
 from gateway.const import const
@@ -35,31 +16,7 @@ if TYPE_CHECKING:
     from firmware.can_bus import CanBus
     from gateway.core import Gateway
 
-_MAGIC = const(0x53)
-_LOW = const(1)
-_HEAD_BYTES = const(10)
 _LOOK_MS = const(1000)
-
-
-def encode_kept(is_low: bool, at_least_s: int, slept_s: int) -> bytes:
-    """Return what outlives a sleep."""
-    kept = pack(">BBII", _MAGIC, _LOW if is_low else 0, at_least_s, slept_s)
-    return kept + pack(">I", crc32(kept))
-
-
-def decode_kept(kept: bytes, now_s: int) -> "tuple[bool, int]":
-    """Return whether the battery was low, and what the time is at least, 0 if nothing was kept.
-
-    now_s: the real-time clock.
-    """
-    if len(kept) != _HEAD_BYTES + 4 or unpack(">I", kept[_HEAD_BYTES:])[0] != crc32(
-        kept[:_HEAD_BYTES]
-    ):
-        return False, 0
-    magic, flags, at_least_s, slept_s = unpack(">BBII", kept[:_HEAD_BYTES])
-    if magic != _MAGIC or now_s < slept_s:
-        return False, 0
-    return flags & _LOW != 0, at_least_s + (now_s - slept_s) * 15 // 16
 
 
 class Sleeper:
@@ -121,5 +78,7 @@ class Sleeper:
                 return
         why = " for the 12 V battery is low" if power.is_forced else ""
         self._log(f"asleep for {power.interval_s} s{why}, unless the bus or the button wakes it")
+        from firmware import kept
+
         at_least_s = self._gateway.at_least_s(now_ms)
-        port.sleep(power.interval_s, encode_kept(power.is_forced, at_least_s, port.rtc_s()))
+        port.sleep(power.interval_s, kept.encode(power.is_forced, at_least_s, port.rtc_s()))

@@ -162,12 +162,12 @@ def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog") -> Runner:
 
 
 def _what_was_kept(board: Board) -> "tuple[bool, int]":
-    """Return what outlived the sleep that has just ended, as firmware.sleeper has it."""
+    """Return what outlived the sleep that has just ended, as firmware.kept has it."""
     if not board.power.kept:
         return False, 0
-    from firmware.sleeper import decode_kept
+    from firmware import kept
 
-    return decode_kept(board.power.kept, board.power.rtc_s())
+    return kept.decode(board.power.kept, board.power.rtc_s())
 
 
 def _start_without_gateway(

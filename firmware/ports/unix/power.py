@@ -1,6 +1,6 @@
 """Deep sleep and the 12 V battery on a PC: the emulator says what they are like.
 
-Deep sleep is the end of the program, with exit code 3, after a line `asleep S KEPT` on stdout: it
+Deep sleep is the end of the program, with exit code 3, after a line `sleep S KEPT` on stdout: it
 is to be started again after so many seconds, or when the bus or the button wakes it.
 """
 
@@ -43,5 +43,5 @@ class PowerPort:
 
     def sleep(self, duration_s: int, kept: bytes) -> None:
         """Sleep so long, unless the bus or the button wakes the board sooner."""
-        print("asleep", duration_s, hexlify(kept).decode())
+        print("sleep", duration_s, hexlify(kept).decode())
         sys.exit(_ASLEEP)

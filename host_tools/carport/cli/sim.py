@@ -71,6 +71,7 @@ def set_values(ask: Ask, as_json: bool, settings: tuple[str, ...]) -> None:
     sun                  W/m2 on the car, 1000 at noon in summer
     time_scale           how many times faster the cabin warms and cools; nothing else is faster
     sleep_after          seconds until the untouched car sleeps
+    supply_voltage       of the 12 V battery, as the board measures it
 
     \b
     Examples:

@@ -23,6 +23,7 @@ import can
 
 from carport.car.cars import make_car
 from carport.car.runner import Runner
+from carport.emulator import supply
 from carport.emulator.control import ControlServer
 from carport.emulator.device_code import compile_device_code
 from carport.emulator.firmware_process import FirmwareProcess
@@ -50,6 +51,7 @@ class Emulator:
     one, of None the usual one if it is free. on_log gets each line the board prints.
     is_listen_only: the board is as one in a car, which sends nothing before its owner arms it.
     listen: an address of this machine and the network that the board serves; None for loopback.
+    board: more settings of firmware/ports/unix/board.py.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Emulator:
         on_log: Callable[[str], None],
         is_listen_only: bool = False,
         listen: IPv4Interface | None = None,
+        board: Mapping[str, Any] | None = None,
     ) -> None:
         self.endpoints: dict[str, Any] = {}
         self._state = state
@@ -72,6 +75,7 @@ class Emulator:
         self._on_log = on_log
         self._is_listen_only = is_listen_only
         self._listen = LOOPBACK if listen is None else listen
+        self._board = {} if board is None else board
         self._parts = AsyncExitStack()
 
     async def start(self) -> None:
@@ -116,8 +120,17 @@ class Emulator:
             "serial": line.board_path,
             "can_port": can_port,
             "bench": not self._is_listen_only,
+            "supply_mv": round(1000 * supply.VOLTS),
+            **self._board,
         }
-        firmware = FirmwareProcess(vm, device_code, settings, self._on_log, line.clear)
+
+        def count_frames() -> int:
+            counters = [hub.counters(channel) for channel in CHANNELS]
+            return sum(each.frames + each.errors for each in counters)
+
+        firmware = FirmwareProcess(
+            vm, device_code, settings, self._on_log, line.clear, count_frames
+        )
         parts.push_async_callback(firmware.stop)
         await firmware.start()
 
@@ -134,15 +147,17 @@ class Emulator:
         _restore(runner, state / "car.json")
         parts.callback(_save, runner, state / "car.json")
 
+        world = supply.Supply(runner.handle, firmware.set_supply)
+
         def handle(request: Mapping[str, Any]) -> dict[str, Any]:
-            """Answer a request: what carport/car/requests.py says, and
+            """Answer a request: what carport/car/requests.py says, supply_voltage, and
 
             {"do": "boot", "held_seconds": 10}   cut the board's power, and switch it on with the
                                                  button held for so long
             """
             if request.get("do") == "boot":
                 return _boot(firmware, request.get("held_seconds"))
-            return runner.handle(request)
+            return world.handle(request)
 
         control = ControlServer(state, handle)
         control_path = await control.start()

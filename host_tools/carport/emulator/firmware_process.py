@@ -5,6 +5,9 @@ ends when stdin is closed; so it never outlives this process.
 
 This is the board's watchdog too: from the first `fed` on stdout on, a VM that has not said it
 again for 10 s is killed. The next one is told what ended the last one, as a chip knows it.
+
+A VM that ends with exit code 3 after a line `sleep S KEPT` is in deep sleep: it is started again
+when something wakes it (deep_sleep.py), and given back what it kept, unless its power was cut.
 """
 
 import asyncio
@@ -17,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from carport.emulator.deep_sleep import DeepSleep
 from carport.emulator.rom_image import flash_bytes, rom_image
 from carport.emulator.vm import MicroPython
 from carport.errors import CarportError
@@ -32,6 +36,8 @@ _BOOT = (
 )
 _READY = "ready"
 _FED = "fed"
+_SLEEP = "sleep "
+_ASLEEP_CODE = 3
 _WATCHDOG_S = 10.0
 _LOOK_S = 1.0
 _START_TIMEOUT_S = 20.0
@@ -49,7 +55,7 @@ class FirmwareProcess:
     """A VM that runs the firmware from `start` to `stop`.
 
     settings: see firmware/ports/unix/board.py. on_line gets each line the firmware prints,
-    on_restart is called before the VM is started again.
+    on_restart is called before the VM is started again. count_frames: see deep_sleep.py.
     """
 
     def __init__(
@@ -59,11 +65,14 @@ class FirmwareProcess:
         settings: Mapping[str, Any],
         on_line: Callable[[str], None],
         on_restart: Callable[[], None],
+        count_frames: Callable[[], int] = lambda: 0,
     ) -> None:
         self._vm = vm
         self._device_code = device_code
         self._image = rom_image(device_code)
-        self._settings = settings
+        self._settings = dict(settings)
+        self._deep_sleep = DeepSleep(count_frames)
+        self._sleep_line = ""
         self._on_line = on_line
         self._on_restart = on_restart
         self._process: Process | None = None
@@ -106,17 +115,27 @@ class FirmwareProcess:
             self._process = None
 
     def press_button(self, duration_ms: int) -> None:
-        """Press the board's button for so long."""
-        if self._process is not None and self._process.stdin is not None:
+        """Press the board's button for so long; one that is asleep is woken by that."""
+        if self._deep_sleep.is_asleep:
+            self._deep_sleep.wake("button")
+        elif self._process is not None and self._process.stdin is not None:
             self._process.stdin.write(f"button {duration_ms}\n".encode())
+
+    def set_supply(self, millivolts: int) -> None:
+        """Change the voltage of the 12 V battery, which the board measures when it is awake."""
+        self._settings["supply_mv"] = millivolts
+        process = self._process
+        if process is not None and process.returncode is None and process.stdin is not None:
+            process.stdin.write(f"supply {millivolts}\n".encode())
 
     def restart(self, held_ms: int) -> None:
         """Cut the board's power, and switch it on with the button held for so long."""
         self._held_ms = held_ms
+        self._deep_sleep.wake("power")
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 
-    async def _spawn(self, ended_by: str = "") -> Process:
+    async def _spawn(self, ended_by: str = "", woken_by: str = "", kept: str = "") -> Process:
         """Start the VM, out of reach of the terminal's Ctrl-C."""
         size = self._image.stat().st_size
         boot = _BOOT.format(image=self._image.name, size=size)
@@ -131,7 +150,13 @@ class FirmwareProcess:
             process_group=0,
         )
         assert process.stdin is not None
-        told = {**self._settings, "held_ms": self._held_ms, "ended_by": ended_by}
+        told = {
+            **self._settings,
+            "held_ms": self._held_ms,
+            "ended_by": ended_by,
+            "woken_by": woken_by,
+            "kept": kept,
+        }
         process.stdin.write(json.dumps(told).encode() + b"\n")
         self._process = process
         self._held_ms = 0
@@ -147,6 +172,9 @@ class FirmwareProcess:
             line = data.decode(errors="replace").rstrip()
             if line == _FED:
                 self._fed_s = time.monotonic()
+                continue
+            if line.startswith(_SLEEP):
+                self._sleep_line = line
                 continue
             self._on_line(line)
             if not self._ready.is_set():
@@ -164,6 +192,10 @@ class FirmwareProcess:
                 code = await process.wait()
             finally:
                 watchdog.cancel()
+            if code == _ASLEEP_CODE and self._sleep_line:
+                process = await self._sleep()
+                reading = asyncio.create_task(self._read(process))
+                continue
             ended_by = self._what_ended(code)
             self._on_line(f"the VM ended with exit code {code}: starting it again")
             is_power_cut = code == -signal.SIGKILL  # by somebody else: it did not fail
@@ -174,6 +206,18 @@ class FirmwareProcess:
             self._on_restart()
             process = await self._spawn(ended_by)
             reading = asyncio.create_task(self._read(process))
+
+    async def _sleep(self) -> Process:
+        """Return the next VM, once something has woken the board."""
+        _, duration_s, kept = self._sleep_line.split(" ")
+        self._sleep_line = ""
+        self._on_line("the board is in deep sleep")
+        woken_by = await self._deep_sleep.wait(float(duration_s))
+        self._on_line(f"woken by the {woken_by}")
+        self._on_restart()
+        if woken_by == "power":
+            return await self._spawn()
+        return await self._spawn("", woken_by, kept)
 
     async def _watch(self, process: Process) -> None:
         """Kill the VM once it was not fed for too long; it is not its fault if we were late."""
