@@ -20,6 +20,7 @@ _COMMANDS = {
     "emulate": ("carport.cli.emulate:emulate", "Run a gateway and its car on this machine."),
     "sim": ("carport.cli.sim:sim", "Steer the emulated world: signals, faults, a drive."),
     "pair": ("carport.cli.pair:pair", "Pair with a gateway over the cable."),
+    "provision": ("carport.cli.provision:provision", "Set up name, Wi-Fi, access point, power."),
     "keys": ("carport.cli.keys:keys", "Share the car, and take it back."),
     "data": ("carport.cli.data:data", "The car's data: consent, export, plot, erase."),
     "arm": ("carport.cli.arm:arm", "Let the gateway send to the car, or only listen."),

@@ -70,7 +70,7 @@ def pair(
     gateway = _known(options, name) if folder is not None and not is_replacing else None
     paired: dict[str, Any] = {}
     if gateway is None:
-        gateway, paired = _pair(options, name or options.gateway, is_replacing)
+        gateway, paired = pair_over_cable(options, name or options.gateway, is_replacing)
     if folder is not None:
         paired |= _enrol(options, gateway, folder, role)
     if options.as_json:
@@ -90,9 +90,10 @@ def _known(options: Options, name: str | None) -> "KnownGateway | None":
     return find_gateway(name) if gateways else None
 
 
-def _pair(
+def pair_over_cable(
     options: Options, name: str | None, is_replacing: bool
 ) -> "tuple[KnownGateway, dict[str, Any]]":
+    """Pair with the board on the cable; return the gateway, and what to tell of its car."""
     import asyncio
 
     from carport.client.pairing import find_port

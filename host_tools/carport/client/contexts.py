@@ -84,6 +84,11 @@ class ContextPool:
             folders = self._folders()
             return len(folders) < MAX_CONTEXTS and not any(map(_is_free, folders))
 
+    def is_idle(self) -> bool:
+        """Tell whether nobody uses any of the contexts."""
+        with _lock(self.folder / "claim"):
+            return all(map(_is_free, self._folders()))
+
     def enrolment(self) -> FileLock:
         """Return the lock to hold while one more context is enrolled."""
         return _lock(self.folder / "enrol", blocking=False)

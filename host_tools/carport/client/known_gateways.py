@@ -147,6 +147,24 @@ def keep(gateway: KnownGateway, name: str, replace: bool) -> KnownGateway:
     return _load(path)
 
 
+def rename(gateway: KnownGateway, name: str) -> KnownGateway:
+    """Call a gateway by another name from now on; return what is now known.
+
+    Raises:
+        UsageError: the name is taken or cannot be one, or another program talks to the gateway.
+    """
+    check_name(name)
+    if (_root() / name).exists():
+        raise UsageError(f"another gateway is called {name} here: choose another name")
+    if not gateway.contexts.is_idle():
+        raise UsageError(
+            f"another program talks to {gateway.name}: end it, then run this again to call it "
+            f"{name} here too"
+        )
+    put_folder(gateway.folder, _root() / name)
+    return replace(gateway, folder=_root() / name)
+
+
 def _root() -> Path:
     root = config_dir() / "gateways"
     make_private_folder(root)

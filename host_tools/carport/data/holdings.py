@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from carport.client.private_files import make_private_folder
+from carport.client.private_files import make_private_folder, put_folder
 from carport.data.archive import Archive
 from carport.data.keychain import Keychain
 from carport.data.regions import Regions
@@ -61,6 +61,12 @@ def open_holdings(name: str) -> Iterator[Holdings]:
             yield Holdings(folder, keys, archive, Regions(archive))
     finally:
         lock.release()
+
+
+def rename_holdings(name: str, new_name: str) -> None:
+    """Let what this host holds of a gateway go with its new name, which nothing has yet."""
+    if (data_dir() / name).exists():
+        put_folder(data_dir() / name, data_dir() / new_name)
 
 
 def remove_holdings(name: str) -> None:

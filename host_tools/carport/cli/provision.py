@@ -1,0 +1,299 @@
+"""`carport provision`."""
+
+import sys
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from carport.cli.options import Options, gateway_options
+from carport.cli.output import duration, print_json
+from carport.errors import CarportError, NoAnswerError, NotConfirmedError, UsageError
+
+if TYPE_CHECKING:
+    from carport.cli.near import Near
+    from carport.cli.provision_wishes import Wishes
+    from carport.client import Client
+    from carport.client.known_gateways import KnownGateway
+    from carport.client.settings import BoardSettings, Wifi
+
+_REMEDIES = {
+    "wrong password": "run `carport provision --wifi {ssid}` and type its password again",
+    "no such network": "check its name, and that it is one of 2.4 GHz and within reach",
+    "connecting": "move the board nearer to the access point, then look with `carport doctor`",
+}
+
+
+@click.command()
+@click.option("--name", metavar="NAME", help="What to call the gateway, on the board and here.")
+@click.option("--region", metavar="CC", help="The country where the car is, such as DE.")
+@click.option("--wifi", metavar="SSID", help="The Wi-Fi network that the board joins.")
+@click.option(
+    "--wifi-password-file",
+    metavar="FILE",
+    help="Its password is the file's first line, - for stdin; else it is asked for.",
+)
+@click.option("--no-wifi", is_flag=True, help="Join no network.")
+@click.option(
+    "--access-point/--no-access-point",
+    default=None,
+    help="Open a network of the board's own, with a new password; for a car away from home.",
+)
+@click.option(
+    "--power",
+    type=click.Choice(["reachable", "stored"]),
+    help="Always awake, or in deep sleep while nothing happens.",
+)
+@click.option("--interval", metavar="TIME", help="How long it sleeps at most: 15m, 2h.")
+@click.option("--low-voltage", type=float, metavar="V", help="Below it, it sleeps in any case.")
+@click.option(
+    "--file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Take what is left out here from a TOML file.",
+)
+@click.option("--show", is_flag=True, help="Show what is set, and change nothing.")
+@gateway_options
+def provision(options: Options, file: Path | None, show: bool, **given: Any) -> int:
+    """Set a gateway up: name, region, Wi-Fi, access point, power.
+
+    Over the cable; over the network where there is none. In a terminal you are asked for
+    everything, unless options say what to change. Passwords are typed without being shown, or read
+    from a file; the access point's is made here, and shown once.
+
+    \b
+    Examples:
+      carport provision
+      carport provision --name leaf --region DE --wifi home
+      carport provision --access-point --power stored --interval 30m
+      carport provision --file leaf.toml
+      carport provision --show
+    """
+    from carport.cli.near import Near
+    from carport.cli.provision_wishes import from_file, from_options
+    from carport.client.settings import read_settings, read_wifi
+
+    wishes = from_options(given)
+    if file is not None:
+        wishes = wishes.over(from_file(file))
+    if show and wishes.is_any:
+        raise UsageError("--show changes nothing: leave the other options out")
+    if not (show or wishes.is_any or sys.stdin.isatty()):
+        raise UsageError("nobody can answer here: say what to set, or add --file or --show")
+    near = Near(options, _find_or_pair(options, wishes.name))
+    present = near.run(read_settings)
+    if show:
+        outcome = Outcome(present, near.run(read_wifi))
+        return _tell(options, near.gateway.name, outcome, [])
+    if not wishes.is_any:
+        from carport.cli.provision_form import ask_wishes
+
+        wishes = ask_wishes(present, near.gateway.name)
+    return apply_wishes(options, near, present, wishes.with_password())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is set by now, how Wi-Fi fares if that is known, and what does not work."""
+
+    settings: "BoardSettings"
+    wifi: "Wifi | None" = None
+    problem: CarportError | None = None
+
+
+def apply_wishes(
+    options: Options, near: "Near", present: "BoardSettings", wishes: "Wishes"
+) -> int:
+    """Set what is wanted where that is present, say what came of it, and return the exit code.
+
+    Raises:
+        CarportError: nothing is set; or, without --json, it is but something does not work.
+    """
+    from carport.client.settings import change_settings, difference, new_password
+
+    wanted = wishes.applied_to(present)
+    if wanted.name != near.gateway.name:
+        _check_free(wanted.name)
+    ap_password = new_password() if wishes.access_point else None
+    changes = difference(present, wanted, wishes.wifi_password, ap_password)
+    leaves = near.via == "lan" and "wifi" in changes
+    if leaves:
+        _warn_of_leaving(near.gateway.name, options)
+    boot = near.run(lambda client: change_settings(client, changes)) if changes else None
+    try:
+        with _waiting(options, boot is not None):
+            outcome = near.run(lambda client: _settle(client, boot))
+    except NoAnswerError as error:
+        outcome = Outcome(wanted, problem=_has_left(near.gateway.name) if leaves else error)
+    name = near.gateway.name
+    if wanted.name != name:
+        try:
+            name = _rename(near.gateway, wanted.name)
+        except UsageError as error:
+            outcome = replace(outcome, problem=outcome.problem or error)
+    return _tell(options, name, outcome, sorted(changes), ap_password)
+
+
+async def _settle(client: "Client", boot: bytes | None) -> Outcome:
+    """Return what is set, once the board has started after that run, and joined its Wi-Fi."""
+    from carport.client.settings import CONNECTED, await_start, await_wifi, read_settings
+
+    if boot is not None:
+        await await_start(client, boot)
+    settings, wifi = await read_settings(client), await await_wifi(client)
+    if wifi is None or wifi.state == CONNECTED:
+        return Outcome(settings, wifi)
+    remedy = _REMEDIES.get(wifi.state, "look with `carport doctor`").format(ssid=settings.wifi)
+    text = f"the settings are stored, but {settings.wifi} is not joined ({wifi.state}): {remedy}"
+    return Outcome(settings, wifi, NotConfirmedError(text))
+
+
+def _find_or_pair(options: Options, name: str | None) -> "KnownGateway":
+    """Return the gateway that is meant; offer to pair with one if none is known."""
+    from carport.client.known_gateways import find_gateway, known_gateways
+
+    if known_gateways() or not sys.stdin.isatty():
+        return find_gateway(options.gateway)
+    question = "No gateway is paired with this computer yet: pair with the one on the cable?"
+    if not click.confirm(question, default=True, err=True):
+        return find_gateway(options.gateway)
+    from carport.cli.pair import pair_over_cable
+
+    return pair_over_cable(options, name or options.gateway, is_replacing=False)[0]
+
+
+def _check_free(name: str) -> None:
+    """Raise UsageError if this computer knows another gateway, or data of one, by a name."""
+    from carport.client.known_gateways import known_gateways
+    from carport.data.holdings import is_holding
+
+    if is_holding(name) or any(each.name == name for each in known_gateways()):
+        raise UsageError(f"another gateway is, or was, called {name} here: choose another name")
+
+
+def _rename(gateway: "KnownGateway", name: str) -> str:
+    """Call a gateway by its new name on this computer too, with the data that it has of it."""
+    from carport.client.known_gateways import rename
+    from carport.data.holdings import rename_holdings
+
+    rename(gateway, name)
+    rename_holdings(gateway.name, name)
+    return name
+
+
+def _warn_of_leaving(name: str, options: Options) -> None:
+    """Say that Wi-Fi is about to change over Wi-Fi; ask, unless the network was asked for."""
+    text = (
+        f"{name} is reached over the network, not the cable: if its new Wi-Fi does not work, only "
+        "the cable helps."
+    )
+    if options.via == "lan" or not sys.stdin.isatty():
+        if options.via != "lan":
+            raise UsageError(
+                f"{name} is not on the cable, and may be out of reach with another Wi-Fi: connect "
+                "the cable, or add --via lan"
+            )
+        click.echo(text, err=True)
+    elif not click.confirm(f"{text} Go on?", default=False, err=True):
+        raise UsageError("nothing is changed: connect the cable, then run this again")
+
+
+def _has_left(name: str) -> NoAnswerError:
+    return NoAnswerError(
+        f"the settings are stored, and {name} does not answer here any more: join its new "
+        "network, or connect the cable and look with `carport doctor`"
+    )
+
+
+def _waiting(options: Options, is_shown: bool) -> AbstractContextManager[object]:
+    """Show that the board starts and joins its network, in a terminal."""
+    from rich.console import Console
+
+    if not is_shown or options.as_json:
+        return nullcontext()
+    return Console(stderr=True).status("The board starts again with its new settings")
+
+
+def _tell(
+    options: Options,
+    name: str,
+    outcome: Outcome,
+    changed: list[str],
+    ap_password: str | None = None,
+) -> int:
+    """Print what is set, and the new password of the access point; return the exit code.
+
+    Raises:
+        CarportError: something does not work, and it was not told as JSON.
+    """
+    problem = outcome.problem
+    if options.as_json:
+        print_json(_as_json(name, outcome, changed, ap_password))
+        return 0 if problem is None else problem.exit_code
+    _show(name, outcome)
+    if ap_password is not None:
+        _show_access_point(str(outcome.settings.ap), ap_password)
+    if problem is not None:
+        raise problem
+    return 0
+
+
+def _as_json(
+    name: str, outcome: Outcome, changed: list[str], ap_password: str | None
+) -> dict[str, Any]:
+    settings, wifi, problem = outcome.settings, outcome.wifi, outcome.problem
+    fields: dict[str, Any] = {
+        "gateway": name,
+        "changed": changed,
+        "name": settings.name,
+        "region": settings.region,
+        "home": settings.home,
+        "wifi": None,
+        "access_point": None,
+        "power": asdict(settings.power) if settings.power else None,
+    }
+    if settings.wifi is not None:
+        fields["wifi"] = {"ssid": settings.wifi, **(asdict(wifi) if wifi else {"state": None})}
+    if settings.ap is not None:
+        fields["access_point"] = {"ssid": settings.ap}
+        if ap_password is not None:
+            fields["access_point"]["password"] = ap_password
+    if problem is not None:
+        fields |= {"error": str(problem), "exit_code": problem.exit_code}
+    return fields
+
+
+def _show(name: str, outcome: Outcome) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    settings, wifi = outcome.settings, outcome.wifi
+    rows = {"gateway": name if name == settings.name else f"{name} ({settings.name} on the board)"}
+    rows["region"] = settings.region or "not said"
+    state = f", {wifi.state}" if wifi else ""
+    signal = f", {wifi.rssi} dBm" if wifi and wifi.rssi is not None else ""
+    rows["Wi-Fi"] = f"{settings.wifi}{state}{signal}" if settings.wifi else "none"
+    rows["access point"] = settings.ap or "none"
+    if power := settings.power:
+        sleeps = f", sleeps {duration(power.interval_s * 1000)} at most"
+        rows["power"] = power.mode + (sleeps if power.mode == "stored" else "")
+        rows["low voltage"] = f"below {power.low_mv / 1000:g} V"
+    table = Table.grid(padding=(0, 2))
+    for label, text in rows.items():
+        table.add_row(label, escape(text))
+    Console().print(table)
+
+
+def _show_access_point(ssid: str, password: str) -> None:
+    """Show the password this once, and as a QR code if the terminal can draw one."""
+    from carport.cli.qr import check_terminal, print_qr
+    from carport.client.settings import wifi_uri
+
+    click.echo(f"\nThe network {ssid} has the password {password}")
+    click.echo("Write it down: it is not shown again. At that network the board is 192.168.4.1.")
+    with suppress(UsageError):
+        check_terminal()
+        print_qr(wifi_uri(ssid, password))
