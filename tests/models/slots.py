@@ -4,6 +4,7 @@ It differs from the real thing: nothing is authenticated or stored, a restart ta
 trial is judged by how often somebody has asked.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from random import Random
@@ -68,7 +69,7 @@ class Slots(Updates):
 
     async def firmware(self) -> Firmware:
         """Answer, after one more step of a trial."""
-        self.trouble("GET")
+        await self._request("GET")
         self._questions += 1
         if self.is_trial and self._questions > TRIAL_QUESTIONS:
             self._end_trial()
@@ -87,12 +88,12 @@ class Slots(Updates):
         )
 
     async def boot(self) -> bytes:
-        self.trouble("GET")
+        await self._request("GET")
         return bytes([self.boots])
 
     async def put(self, package: bytes, number: int, is_forced: bool) -> aiocoap.Message:
         """Take a block if it is the next one, or the first."""
-        self.trouble("PUT")
+        await self._request("PUT")
         self.puts.append(number)
         if self.answer is not None:
             return self.answer
@@ -104,7 +105,7 @@ class Slots(Updates):
 
     async def activate(self, sha256: bytes) -> None:
         """Start what was sent."""
-        self.trouble("POST")
+        await self._request("POST")
         head = package.decode(self.content[:BLOCK_BYTES])
         assert (head.sha256, head.package_bytes) == (sha256, len(self.content))
         assert hashlib.sha256(self.content[BLOCK_BYTES:]).digest() == sha256
@@ -116,7 +117,12 @@ class Slots(Updates):
         self.content = b""
         self.boots += 1
         self._questions = 0
-        self.trouble("restarted")
+        await self._request("restarted")
+
+    async def _request(self, name: str) -> None:
+        """Let a moment pass, in which there may be trouble."""
+        self.trouble(name)
+        await asyncio.sleep(0)
 
     def _end_trial(self) -> None:
         if self.fate == "good":
