@@ -198,6 +198,7 @@ def test_a_board_that_does_not_restart_is_not_believed() -> None:
     ("code", "error"),
     [
         (aiocoap.CONFLICT, RefusedError),
+        (aiocoap.SERVICE_UNAVAILABLE, RefusedError),
         (aiocoap.FORBIDDEN, NotAuthorisedError),
         (aiocoap.UNPROCESSABLE_ENTITY, CarportError),
         (aiocoap.INTERNAL_SERVER_ERROR, CarportError),

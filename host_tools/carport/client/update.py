@@ -297,8 +297,20 @@ def accepted(response: aiocoap.Message) -> aiocoap.Message:
     text = text_of(response)
     if response.code in (aiocoap.UNAUTHORIZED, aiocoap.FORBIDDEN):
         raise NotAuthorisedError(f"only an owner may update ({text}): ask the gateway's owner")
-    if response.code is aiocoap.CONFLICT:
-        raise RefusedError(f"the gateway refuses the package: {text}")
+    if response.code in (aiocoap.CONFLICT, aiocoap.SERVICE_UNAVAILABLE):
+        raise RefusedError(f"the gateway does not take the update now ({text}): see to that first")
+    if response.code is aiocoap.UNPROCESSABLE_ENTITY:
+        raise CarportError(f"the update has not arrived as it was sent ({text}): run it again")
+    if response.code is aiocoap.INTERNAL_SERVER_ERROR:
+        raise CarportError(
+            f"the board has trouble with it ({text}), and runs what it ran before: try again, or "
+            "flash it with `carport flash`"
+        )
+    if response.code in (aiocoap.NOT_FOUND, aiocoap.METHOD_NOT_ALLOWED):
+        raise CarportError(
+            f"the gateway's firmware knows no updates ({text}): bring one that does with "
+            "`carport flash`"
+        )
     return successful(response)
 
 

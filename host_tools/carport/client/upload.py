@@ -23,6 +23,7 @@ _SZX = 5
 _OCTET_STREAM = 42
 _REPEATS = 3
 _PAUSE_S = 0.2
+_SOON_S = 5
 _REPLAY = b"Replay detected"
 
 
@@ -67,9 +68,17 @@ async def put_block(
                 raise NotAuthorisedError(
                     "the gateway does not know our key: pair again with `carport pair --replace`"
                 ) from error
-            if response.code is not aiocoap.UNAUTHORIZED or response.opt.echo is None:
+            if response.code is aiocoap.UNAUTHORIZED and response.opt.echo is not None:
+                pause_s = 0.0  # a second challenge: the first one had expired under way
+            elif response.code is aiocoap.SERVICE_UNAVAILABLE and _is_soon(response):
+                pause_s = float(response.opt.max_age)
+            else:
                 return response
-            pause_s = 0.0  # a second challenge: the first one had expired under way
         await asyncio.sleep(max(0.0, min(pause_s, deadline - loop.time())))
     await client.close()
     raise NoAnswerError(f"{client.gateway.name} does not answer")
+
+
+def _is_soon(response: aiocoap.Message) -> bool:
+    """Tell whether the gateway wants to be asked again in a moment."""
+    return response.opt.max_age is not None and response.opt.max_age <= _SOON_S
