@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 from tests.fake_gateway import Cable
 from tests.models.shell import Shell
@@ -25,10 +25,16 @@ class CoreGateway:
         shell: the board; touch it inside `paused` alone.
         is_cut: whether datagrams get lost, both ways.
         cut_after: how many more answers leave before the link is cut, None for all.
+        wifi_state: what becomes of joining the Wi-Fi network that is set.
+        leaves: whether it is out of reach from its next start on.
+        starts: how often it has started.
     """
 
     def __init__(self) -> None:
         self._sockets = [_bound(), _bound()]
+        self.wifi_state = "connected"
+        self.leaves = False
+        self.starts = 0
         self.shell = self._wired(Shell())
         self.is_cut = False
         self.cut_after: int | None = None
@@ -66,8 +72,15 @@ class CoreGateway:
             self.shell = self._wired(self.shell.reboot())
 
     def _wired(self, shell: Shell) -> Shell:
-        """Let the board know its address, as one with Wi-Fi does."""
-        shell.gateway._platform = lambda: {"address": self.address}
+        """Let the board know its address and its Wi-Fi, as a real one does."""
+
+        def platform() -> dict[str, Any]:
+            has_wifi = shell.gateway.settings.wifi is not None
+            wifi = {"wifi": {"state": self.wifi_state, "rssi": -61}} if has_wifi else {}
+            return {"address": self.address, **wifi}
+
+        shell.gateway._platform = platform
+        self.starts += 1
         return shell
 
     def _serve(self) -> None:
@@ -84,6 +97,9 @@ class CoreGateway:
                     if not self.is_cut:
                         self.shell.receive_datagram(data, (index, address), cable=index == 1)
                 self._send()
+                if self.shell.gateway.wants_restart:
+                    self.is_cut = self.leaves
+                    self.shell = self._wired(self.shell.reboot())
 
     def _send(self) -> None:
         datagrams, self.shell.datagrams = self.shell.datagrams, []

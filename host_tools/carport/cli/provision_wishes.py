@@ -187,7 +187,7 @@ def _name(text: str) -> str:
 def _network(value: str | bool) -> str | bool:
     if value is True:
         raise UsageError("true is no network: write its name, or false")
-    return value and check_ssid(value)
+    return False if value is False else check_ssid(value)
 
 
 def _as_it_is(value: Any) -> Any:

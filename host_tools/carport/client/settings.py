@@ -152,7 +152,7 @@ def difference(
         found["ap"] = {"password": ap_password}
     elif wanted.ap is None and present.ap is not None:
         found["ap"] = None
-    if wanted.power is not None and wanted.power != present.power:
+    if wanted.power is not None and wanted.power != (present.power or Power()):
         found["power"] = asdict(wanted.power)
     return found
 
