@@ -11,7 +11,11 @@ at /pc.
 import struct
 import sys
 
-import vfs
+import vfs  # type: ignore[import-not-found]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 TABLE_OFFSET = 0x8000
 BLOCK_BYTES = 4096
@@ -21,16 +25,16 @@ ERASED = b"\xff" * BLOCK_BYTES
 class Blocks:
     """A partition as a block device."""
 
-    def __init__(self, file, offset, size):
+    def __init__(self, file: "Any", offset: int, size: int) -> None:
         self._file = file
         self._offset = offset
         self._blocks = size // BLOCK_BYTES
 
-    def readblocks(self, block, buffer, offset=0):
+    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> int:
         self._file.seek(self._offset + block * BLOCK_BYTES + offset)
         return 0 if self._file.readinto(buffer) == len(buffer) else -5
 
-    def writeblocks(self, block, buffer, offset=None):
+    def writeblocks(self, block: int, buffer: bytes, offset: "int | None" = None) -> int:
         if offset is None:
             for number in range(len(buffer) // BLOCK_BYTES):
                 self.ioctl(6, block + number)
@@ -39,7 +43,7 @@ class Blocks:
         self._file.write(buffer)
         return 0
 
-    def ioctl(self, operation, argument):
+    def ioctl(self, operation: int, argument: int) -> int:
         if operation == 4:
             return self._blocks
         if operation == 5:
@@ -50,7 +54,7 @@ class Blocks:
         return 0
 
 
-def find_vfs(file):
+def find_vfs(file: "Any") -> "tuple[int, int]":
     """Return where the file system is, by the partition table."""
     file.seek(TABLE_OFFSET)
     while True:
@@ -62,7 +66,7 @@ def find_vfs(file):
             return offset, size
 
 
-def mount(path):
+def mount(path: str) -> None:
     """Mount the file system; make it, where its first block is erased."""
     file = open(path, "r+b", 0)  # noqa: SIM115 - for as long as the VM runs
     blocks = Blocks(file, *find_vfs(file))
@@ -82,7 +86,7 @@ def mount(path):
         run("boot.py", "# as MicroPython makes it\n")
 
 
-def run(name, made=None):
+def run(name: str, made: "str | None" = None) -> None:
     """Run a file, if it is there; or make it."""
     if made is not None:
         with open(name, "w") as file:

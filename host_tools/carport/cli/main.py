@@ -19,6 +19,7 @@ _COMMANDS = {
     "demo": ("carport.cli.demo:demo", "Show the whole story on this machine."),
     "emulate": ("carport.cli.emulate:emulate", "Run a gateway and its car on this machine."),
     "sim": ("carport.cli.sim:sim", "Steer the emulated world: signals, faults, a drive."),
+    "flash": ("carport.cli.flash:flash", "Put MicroPython and Carport on a board."),
     "pair": ("carport.cli.pair:pair", "Pair with a gateway over the cable."),
     "provision": ("carport.cli.provision:provision", "Set up name, Wi-Fi, access point, power."),
     "keys": ("carport.cli.keys:keys", "Share the car, and take it back."),

@@ -99,7 +99,7 @@ def pair_over_cable(
     from carport.client.pairing import find_port
     from carport.client.pairing import pair as pair_at
 
-    port = options.port or find_port(_choose)
+    port = options.port or find_port(choose_port)
     paired = asyncio.run(
         pair_at(
             port,
@@ -152,7 +152,7 @@ def _accept(options: Options, invitation: str, name: str | None, is_replacing: b
         click.echo(f"  {invitation} is spent: remove it.")
 
 
-def _choose(ports: list[str]) -> str:
+def choose_port(ports: list[str]) -> str:
     """Ask which port to use, or say that one must be given."""
     listed = ", ".join(ports)
     if not sys.stdin.isatty():

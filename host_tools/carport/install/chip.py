@@ -11,9 +11,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from carport.errors import CarportError, NoAnswerError, UsageError
 
@@ -51,15 +54,30 @@ class Found:
 
 
 class Chip:
-    """The chip at a serial port.
+    """The chip at a serial port, in a `with`.
 
-    Each call resets it into its bootloader, where it stays; only a write that says so starts it.
+    Each call resets it into its bootloader, where it stays until it is started; the end of the
+    `with` starts it, however it came about.
     """
 
     def __init__(self, port: str) -> None:
         if find_spec("esptool") is None:
             raise CarportError("flashing needs esptool: install carport-gateway[flash]")
         self._port = port
+        self._is_stopped = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._is_stopped:
+            with suppress(CarportError):
+                self.start()
 
     def identify(self) -> Found:
         """Return what is connected.
@@ -96,12 +114,16 @@ class Chip:
             said = self._run(["verify-flash", *_files(regions, Path(folder))], accept=_DIFFERENT)
         return _DIFFERENT not in said
 
+    def start(self) -> None:
+        """Start the program in flash.
+
+        Raises:
+            CarportError: the chip does not answer.
+        """
+        self._run(["chip-id"], is_started=True)
+
     def write(
-        self,
-        regions: Sequence[Region],
-        progress: Progress = lambda done, total: None,
-        *,
-        and_start: bool = False,
+        self, regions: Sequence[Region], progress: Progress = lambda done, total: None
     ) -> None:
         """Write what is not there already, in this order, and compare what was written.
 
@@ -124,11 +146,8 @@ class Chip:
                 progress(before + max(int(writing[1], 16) - regions[index][0], 0), total)
 
         with tempfile.TemporaryDirectory(prefix="carport-") as folder:
-            self._run(
-                ["write-flash", "--skip-flashed", *_files(regions, Path(folder))],
-                follow=follow,
-                and_start=and_start,
-            )
+            words = ["write-flash", "--skip-flashed", *_files(regions, Path(folder))]
+            self._run(words, follow=follow)
         progress(total, total)
 
     def _run(
@@ -137,13 +156,14 @@ class Chip:
         *,
         accept: str | None = None,
         follow: Callable[[str], None] = lambda line: None,
-        and_start: bool = False,
+        is_started: bool = False,
     ) -> str:
         """Run esptool, and return what it says.
 
-        accept: what it says when it ends with an error that is an answer.
+        accept: what it says when it ends with an error that is an answer. is_started: the chip is
+        reset in the end, as esptool would do.
         """
-        after = [] if and_start else ["--after", "no-reset"]
+        after = [] if is_started else ["--after", "no-reset"]
         command = [sys.executable, "-m", "esptool", "--port", self._port, "--baud", _BAUD, *after]
         lines = []
         with subprocess.Popen(
@@ -164,6 +184,8 @@ class Chip:
                 process.kill()
                 raise
         said = "".join(lines)
+        if _CHIP.search(said):
+            self._is_stopped = not is_started
         if process.returncode and (accept is None or accept not in said):
             raise _explain(self._port, said)
         return said

@@ -1,39 +1,46 @@
 """What `carport flash` does to a board, in which order, and what of it is left to do.
 
-The slots are emptied first and the package is written last. In between the board has no firmware
-to start, so it stays at MicroPython's REPL, where files can be copied; and a run that was
-interrupted at any point leaves a board that is as one not flashed yet, so the same run again ends
-it. What is written already is not written again: the chip compares hashes.
+The boot record goes first and comes last. In between no slot runs, so the board stays at
+MicroPython's REPL, where files can be copied; and a run that was interrupted at any point is ended
+by the same run again. What is written already is not written again: the chip compares hashes.
 
-    1  empty the slots and the boot record; on a board that was not ours, or with --erase, also
-       nvs, the keys and the file system
-    2  bootloader, application, and the partition table, which makes the board ours
-    3  start, and copy the loader's files; not where the firmware is frozen in
-    4  the package into slot a, and start
+    1  erase the boot record; on a board that is not ours yet, or with --erase, also nvs, the keys,
+       the slots and the file system
+    2  bootloader, application, the partition table, which makes the board ours, and the package,
+       into slot a; start
+    3  the loader's files, then the boot record, written by MicroPython; start
+
+Where the firmware is frozen into MicroPython, the boot record is written with the rest, and there
+are no files. One visit to the bootloader does for all: boards whose USB port is the program's own
+cannot be sent there by the cable once MicroPython runs.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from carport.errors import UsageError
-from carport.hardware.board import Board
+from carport.hardware import Board
+from carport.install import boot_record
 from carport.install.chip import Found, Progress, Region
 from carport.install.micropython_image import BOOTLOADER_OFFSETS, MicroPythonImage
 from carport.install.partitions import (
-    SECTOR_BYTES,
     SMALLEST_FLASH_MIB,
     TABLE_BYTES,
     TABLE_OFFSET,
+    Partition,
     TableError,
     carport_table,
     decode_table,
     encode_table,
     find,
 )
+from gateway import package
+from gateway.errors import DecodeError
 
+_BOOT = "carport_boot"
 _SLOTS = ("carport_a", "carport_b")
-_OURS = ("nvs", "carport_keys", "vfs")  # besides the slots and their record
+_ERASED_ON_A_FRESH_BOARD = ("nvs", "carport_keys", *_SLOTS, "vfs")
 
 
 class ChipPort(Protocol):
@@ -43,11 +50,11 @@ class ChipPort(Protocol):
 
     def read(self, address: int, length: int) -> bytes: ...
 
-    def has(self, regions: list[Region]) -> bool: ...
+    def has(self, regions: Sequence[Region]) -> bool: ...
 
-    def write(
-        self, regions: list[Region], progress: Progress = ..., *, and_start: bool = ...
-    ) -> None: ...
+    def write(self, regions: Sequence[Region], progress: Progress = ...) -> None: ...
+
+    def start(self) -> None: ...
 
 
 class ReplPort(Protocol):
@@ -57,39 +64,37 @@ class ReplPort(Protocol):
 
     def copy(self, files: Mapping[str, bytes], progress: Progress = ...) -> None: ...
 
+    def write_partition(self, label: str, data: bytes) -> None: ...
+
+    def restart(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Present:
+    """What a board has: its flash, whether its partitions are ours, the packages in its slots."""
+
+    flash_mib: int
+    is_ours: bool
+    packages: list[package.Head]
+
 
 @dataclass(frozen=True)
 class Content:
     """What is to be on the board: files by their paths in its file system."""
 
-    board: Board
     image: MicroPythonImage
     package: bytes
     files: Mapping[str, bytes]
 
 
-@dataclass(frozen=True)
-class Outlook:
-    """What is to be done to a board.
-
-    flash_mib: its flash. is_fresh: keys and files are erased, or are not ours. is_done: nothing is
-    left to write.
-    """
-
-    flash_mib: int
-    is_fresh: bool
-    is_done: bool
-
-
-def look(chip: ChipPort, content: Content, is_erasing: bool) -> Outlook:
-    """Find out what the board is and what is left to do; change nothing.
+def examine(chip: ChipPort, board: Board) -> Present:
+    """Find out what is connected.
 
     Raises:
         UsageError: it is another board than the one named, or too small.
         CarportError: it does not answer.
     """
     found = chip.identify()
-    board = content.board
     if found.chip != board.chip:
         raise UsageError(
             f"the chip is an {found.chip}, and {board.title} has an {board.chip}: "
@@ -100,84 +105,91 @@ def look(chip: ChipPort, content: Content, is_erasing: bool) -> Outlook:
             f"the board has {found.flash_mib} MiB of flash, and Carport needs "
             f"{SMALLEST_FLASH_MIB}: take another board"
         )
+    table = carport_table(found.flash_mib)
     try:
-        is_ours = decode_table(chip.read(TABLE_OFFSET, TABLE_BYTES)) == carport_table(
-            found.flash_mib
-        )
+        is_ours = decode_table(chip.read(TABLE_OFFSET, TABLE_BYTES)) == table
     except TableError:
         is_ours = False
-    is_fresh = is_erasing or not is_ours
-    written = [*firmware(content, found.flash_mib), package(content, found.flash_mib)]
-    return Outlook(found.flash_mib, is_fresh, not is_fresh and chip.has(written))
+    return Present(found.flash_mib, is_ours, _packages(chip, table) if is_ours else [])
+
+
+def is_done(chip: ChipPort, content: Content, flash_mib: int) -> bool:
+    """Tell whether a board of ours has all this already."""
+    return chip.has([*_firmware(content, flash_mib), _record(flash_mib)])
 
 
 def install(
     chip: ChipPort,
     repl: ReplPort,
     content: Content,
-    outlook: Outlook,
+    flash_mib: int,
+    is_fresh: bool,
     report: Callable[[str], Progress],
 ) -> None:
-    """Do what is left to do.
+    """Put it on the board; is_fresh: erase keys, settings and data.
 
     report: called with each step's name; what it returns is told how far the step is.
 
     Raises:
         CarportError: it cannot be done; the same again goes on from there.
     """
-    if outlook.is_done:
+    regions = [*_erased(flash_mib, is_fresh), *_firmware(content, flash_mib)]
+    if content.image.is_frozen:
+        regions.append(_record(flash_mib))
+    chip.write(regions, report("Writing"))
+    chip.start()
+    if content.image.is_frozen:
         return
-    is_frozen = content.image.is_frozen
-    flash_mib = outlook.flash_mib
-    emptied = empty(flash_mib, outlook.is_fresh)
-    chip.write(
-        [*emptied, *firmware(content, flash_mib)],
-        report("MicroPython"),
-        and_start=not is_frozen,
-    )
-    if not is_frozen:
-        starting = report("start")
-        starting(0, 1)
-        repl.wait()
-        starting(1, 1)
-        repl.copy(content.files, report("files"))
-    chip.write([package(content, flash_mib)], report("Carport"), and_start=True)
+    starting = report("Starting MicroPython")
+    starting(0, 1)
+    repl.wait()
+    starting(1, 1)
+    repl.copy(content.files, report("Copying the loader"))
+    repl.write_partition(_BOOT, boot_record.slot_a_runs())
+    repl.restart()
 
 
-def empty(flash_mib: int, is_fresh: bool) -> list[Region]:
-    """Return what is erased: of slots that are in use, the sector that makes them valid."""
+def whole_flash(content: Content, flash_mib: int, vfs: bytes) -> bytes:
+    """Return all of a fresh board's flash, up to the last byte that is not erased.
+
+    vfs: its file system.
+    """
+    flash = bytearray(b"\xff" * (flash_mib << 20))
+    files = find(carport_table(flash_mib), "vfs").offset, vfs
+    for address, data in (*_firmware(content, flash_mib), _record(flash_mib), files):
+        flash[address : address + len(data)] = data
+    return bytes(flash).rstrip(b"\xff")
+
+
+def _packages(chip: ChipPort, table: list[Partition]) -> list[package.Head]:
+    heads = []
+    for label in _SLOTS:
+        try:
+            data = chip.read(find(table, label).offset, package.HEAD_BYTES)
+            heads.append(package.decode(data))
+        except DecodeError:
+            continue
+    return heads
+
+
+def _erased(flash_mib: int, is_fresh: bool) -> list[Region]:
     table = carport_table(flash_mib)
-    labels = ("carport_boot", *_SLOTS, *(_OURS if is_fresh else ()))
-    regions = []
-    for label in labels:
-        partition = find(table, label)
-        is_cut = label in _SLOTS and not is_fresh
-        size = SECTOR_BYTES if is_cut else partition.size
-        regions.append((partition.offset, b"\xff" * size))
-    return regions
+    labels = (_BOOT, *(_ERASED_ON_A_FRESH_BOARD if is_fresh else ()))
+    partitions = [find(table, label) for label in labels]
+    return [(each.offset, b"\xff" * each.size) for each in partitions]
 
 
-def firmware(content: Content, flash_mib: int) -> list[Region]:
-    """Return bootloader, application and partition table, in the order they are written."""
+def _firmware(content: Content, flash_mib: int) -> list[Region]:
+    """Return what can be written before the board starts, in the order it is written."""
     image = content.image
     table = carport_table(flash_mib)
     return [
         (BOOTLOADER_OFFSETS[image.chip], image.bootloader.for_flash(flash_mib).data),
         (find(table, "factory").offset, image.app.data),
         (TABLE_OFFSET, encode_table(table)),
+        (find(table, _SLOTS[0]).offset, content.package),
     ]
 
 
-def package(content: Content, flash_mib: int) -> Region:
-    """Return the package and where it lies.
-
-    Raises:
-        UsageError: it is larger than a slot.
-    """
-    slot = find(carport_table(flash_mib), "carport_a")
-    if len(content.package) > slot.size:
-        raise UsageError(
-            f"the firmware and the car's profile take {len(content.package) // 1024} KiB, and a "
-            f"slot has {slot.size // 1024}: choose a car with fewer signals"
-        )
-    return slot.offset, content.package
+def _record(flash_mib: int) -> Region:
+    return find(carport_table(flash_mib), _BOOT).offset, boot_record.slot_a_runs()

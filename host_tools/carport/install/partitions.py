@@ -3,7 +3,8 @@
     entry = AA 50 | type | subtype | offset (4) | size (4) | label (16) | flags (4)
     table = entries | EB EB, 14 times FF, MD5 of the entries | FF to the end
 
-Labels end with zeros, numbers are little-endian. The table lies at 0x8000, whatever the chip, and takes a sector.
+Labels end with zeros, numbers are little-endian. The table lies at 0x8000, whatever the chip, and
+takes a sector.
 
 Source: ESP-IDF Programming Guide, "Partition Tables"; components/partition_table.
 """

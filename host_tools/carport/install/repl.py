@@ -42,6 +42,20 @@ for p in {paths}:
    raise
 """
 
+_WRITE_PARTITION = """
+import esp32,binascii
+p=esp32.Partition.find(esp32.Partition.TYPE_DATA,label={label!r})[0]
+for n,h in enumerate({blocks}):
+ b=binascii.unhexlify(h)
+ b+=b'\\xff'*(4096-len(b))
+ p.writeblocks(n,b)
+ r=bytearray(4096)
+ p.readblocks(n,r)
+ if r!=b:
+  raise OSError(5)
+"""
+_BLOCK_BYTES = 4096
+
 
 class Repl:
     """The REPL at a serial port."""
@@ -102,6 +116,26 @@ class Repl:
                     "if it stays so"
                 )
         progress(len(files), len(files))
+
+    def write_partition(self, label: str, data: bytes) -> None:
+        """Write whole blocks to a partition of the board, and compare.
+
+        Raises:
+            CarportError: the board does not take them.
+        """
+        blocks = [
+            data[start : start + _BLOCK_BYTES].rstrip(b"\xff").hex()
+            for start in range(0, len(data), _BLOCK_BYTES)
+        ]
+        self._run(["exec", _WRITE_PARTITION.format(label=label, blocks=blocks)])
+
+    def restart(self) -> None:
+        """Start the board afresh.
+
+        Raises:
+            CarportError: it does not answer.
+        """
+        self._run(["reset"])
 
     def _run(self, words: list[str]) -> str:
         code, said = self._try(words, _COPY_TIMEOUT_S)
