@@ -15,6 +15,7 @@
                              or "twai", the chip's own, with id (machine.CAN's, from 1), tx, rx
                              outputs: [[pin, level]], set before the controller is used
                              terminal, transceiver: what is written at it, and what it is
+                             is_module: it is no part of the board, its builder wires it
     [[parts]]                what to buy: name, count, price_eur = [low, high], alternative
 
 A pin is a GPIO number. Every pin is used once. checks.py says what else must hold.
@@ -48,6 +49,7 @@ class Controller:
     outputs: list[list[int]] = field(default_factory=list)
     terminal: str = "CAN"
     transceiver: str = "transceiver"
+    is_module: bool = False
 
     @property
     def works_on_stock(self) -> bool:

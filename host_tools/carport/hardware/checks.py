@@ -33,7 +33,13 @@ _CONTROLLERS = {
     "twai": {"controller": str, "id": int, "tx": int, "rx": int},
 }
 _CONTROLLER_OPTIONAL: dict[str, dict[str, type]] = {
-    "mcp2515": {"reset": int, "outputs": list, "terminal": str, "transceiver": str},
+    "mcp2515": {
+        "reset": int,
+        "outputs": list,
+        "terminal": str,
+        "transceiver": str,
+        "is_module": bool,
+    },
     "twai": {"outputs": list, "terminal": str, "transceiver": str},
 }
 _SUPPLIES = ("usb", "12v")
