@@ -62,14 +62,14 @@ class Wire:
 wires: "dict[int, Wire]" = {}
 mcp2515s: "dict[int, Chip]" = {}  # by the pin of CS
 selected: "list[Chip]" = []
-transfers = 0
 
 cause = 1
 wake_reason = 0
-wake_pins: "dict[str, Any]" = {}
+woken_by_pins: "set[int]" = set()
+wake_pins: "dict[str, Any]" = {}  # those that are to end a sleep
 rtc_memory = b""
 fed = 0
-microvolts: "dict[int, int]" = {}
+microvolts = 1_600_000  # at every analog input
 partitions: "dict[str, bytearray]" = {}
 pixels: "list[list[tuple[int, ...]]]" = []
 
@@ -115,4 +115,4 @@ def exchange(byte: int) -> int:
 
 def add_partition(label: str, blocks: int) -> None:
     """Add an erased partition."""
-    partitions[label] = bytearray(b"\xff" * BLOCK_BYTES) * blocks
+    partitions[label] = bytearray(b"\xff" * (BLOCK_BYTES * blocks))

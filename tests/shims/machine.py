@@ -141,10 +141,10 @@ class ADC:
     ATTN_11DB = 3
 
     def __init__(self, id: "Any", *, atten: int = 0) -> None:
-        self._number = id._number
+        self._id = id
 
     def read_uv(self) -> int:
-        return chip.microvolts[self._number]
+        return chip.microvolts
 
 
 def unique_id() -> bytes:
@@ -157,6 +157,10 @@ def reset_cause() -> int:
 
 def wake_reason() -> int:
     return chip.wake_reason
+
+
+def wake_pins() -> "Any":
+    return tuple(sorted(chip.woken_by_pins))
 
 
 def reset() -> "Any":
