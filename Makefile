@@ -15,7 +15,7 @@ demo: setup ## the whole story on this machine: pair, lock, heat, and what is re
 	@.venv/bin/carport demo
 
 test: setup ## the test suite, with the coverage of gateway/
-	@$(PYTHON) -m pytest -q -n 2 --dist loadgroup --cov --cov-report=term:skip-covered
+	@$(PYTHON) -m pytest -q -n 2 --cov --cov-report=term:skip-covered
 
 check: setup ## ruff, mypy --strict, and the test suite
 	@$(PYTHON) -m ruff check

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.vm import VM, Both, find_micropython
 
@@ -12,19 +13,23 @@ IN_REAL_TIME = ("attack", "audit", "bench", "soak", "system")
 """Folders of tests that wait for real programs: one after the other, beside those that compute."""
 
 
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives xdist's workers whole files, and those in real time to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "in real time" if path.split("/")[1] in IN_REAL_TIME else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Say which worker runs what."""
+    return ByFile(config, log)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Leave the processor to the worker that runs the tests in real time: the first one."""
     if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
         os.nice(10)
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for the mark
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests in real time on one worker."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.relative_to(here).parts[0] in IN_REAL_TIME:
-            item.add_marker(pytest.mark.xdist_group("in real time"))
 
 
 @pytest.fixture(scope="session")
