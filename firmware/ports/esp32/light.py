@@ -2,11 +2,13 @@
 
 import machine
 
+from gateway.const import const
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_DIM = 8  # a WS2812 is bright, and a car is dark
+_BRIGHT = const(24)  # of 255: a WS2812 blinds, and a car is dark
 
 
 class Light:
@@ -21,10 +23,10 @@ class Light:
 
             self._pixel = NeoPixel(machine.Pin(led["ws2812"], machine.Pin.OUT), 1)
 
-    def show(self, state: str, colour: "tuple[int, int, int]") -> None:
-        """Show a colour, (0, 0, 0) for none; state: what it stands for."""
+    def show(self, state: str, colour: int) -> None:
+        """Show a colour, as firmware/led.py has them: 0 for none."""
         if self._pixel is None:
-            self._pin(1 if any(colour) else 0)
+            self._pin(1 if colour else 0)
             return
-        self._pixel[0] = tuple([part // _DIM for part in colour])
+        self._pixel[0] = tuple([_BRIGHT * (colour >> bit & 1) for bit in (2, 1, 0)])
         self._pixel.write()
