@@ -24,6 +24,14 @@ class Frame(NamedTuple):
     command_id: int
 
 
+class Start(NamedTuple):
+    """Which slot the loader has started, 0 for what was flashed; `mark`: when it had."""
+
+    mark: int
+    slot: int
+    is_trial: bool
+
+
 class VmBoard:
     """A board, its links and its buses.
 
@@ -33,7 +41,11 @@ class VmBoard:
         left_at: the mark at which the last datagram left for each peer.
         requests: what came: (mark, peer, datagram).
         saves: what its storage was given.
+        started: what the last boot has started.
+        wants_restart: it has restarted itself, which it may if may_restart; power it on.
     """
+
+    may_restart = False
 
     def __init__(self, vm: VM, nonces: Nonces, saves: Saves | None = None) -> None:
         self.now_ms = 0
@@ -45,6 +57,8 @@ class VmBoard:
         self.frames: list[Frame] = []
         self.logs: list[str] = []
         self.is_formatted = False
+        self.started = Start(0, 0, False)
+        self.wants_restart = False
         self.nonces = nonces
         self.saves = saves or Saves()
         self._vm = vm
@@ -56,6 +70,7 @@ class VmBoard:
     def power_on(self, seed: int, is_reset: bool = False) -> None:
         """Boot from the chip, whatever ran on it before; is_reset: all is destroyed first."""
         self.now_ms = 0
+        self.wants_restart = False
         self.note(self.call("power_on", 0, seed, is_reset))
 
     def renew_root(self) -> None:
@@ -119,3 +134,8 @@ class VmBoard:
                 self.booted = mark
             elif kind == "formatted":
                 self.is_formatted = True
+            elif kind == "started":
+                self.started = Start(mark, *details)
+            elif kind == "restart":
+                assert self.may_restart, "the board restarts itself: " + "\n".join(self.logs[-20:])
+                self.wants_restart = True

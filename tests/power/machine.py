@@ -12,13 +12,16 @@ from firmware.aes import AES
 from firmware.crash_log import CrashLog
 from firmware.health import Health
 from firmware.runner import Runner
+from firmware.slot_writer import SlotWriter
 from firmware.start import open_storage
 from firmware.storage import Storage
+from firmware.trial import Trial
 from gateway import cbor
 from gateway.core import Gateway
 from gateway.vault.root import NAME as ROOT
 from tests.power.chip import BLOCK_BYTES, Chip
 from tests.power.ports import KEY_BLOCKS, MOUNT, Bus, Clock, Flash, Link, Source
+from tests.power.slots import BOOT_BLOCKS, SLOT_BLOCKS, Port, choose
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,8 +29,13 @@ if TYPE_CHECKING:
 
     Told = tuple[Any, ...]  # what happened: its kind, the mark, and what belongs to it
 
+BOARD = "emulator"
 MOST_TURNS = 100
 MOST_DEADLINES = 10_000
+
+
+class RestartError(BaseException):
+    """The board restarts itself, which the test has to do."""
 
 
 class Machine:
@@ -38,6 +46,7 @@ class Machine:
 
     gateway: Gateway
     runner: Runner
+    blocks: int  # of the file system, at the chip's begin
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -48,7 +57,8 @@ class Machine:
         """Take a chip fresh from the factory, with so many blocks for the file system."""
         self._profile = cbor.decode(profile)
         self._is_bench = is_bench
-        self.chip = Chip(blocks + KEY_BLOCKS)
+        self.blocks = blocks
+        self.chip = Chip(blocks + KEY_BLOCKS + BOOT_BLOCKS + 2 * SLOT_BLOCKS)
 
     def power_on(self, now_ms: int, seed: int, is_reset: bool) -> "list[Told]":
         """Boot from the chip, whatever ran on it before.
@@ -56,10 +66,15 @@ class Machine:
         seed: what its random bytes are. is_reset: the button is held, so all is destroyed first.
         """
         self.clock.time_ms = now_ms
+        port = Port(self.chip, self.blocks + KEY_BLOCKS)
+        slot, is_trial = choose(port)
+        self.tell("started", slot, is_trial)
         storage = open_storage(Flash(self, is_reset))  # type: ignore[arg-type]
         self._listen(storage)
         crashes = CrashLog()
         crashes.open(storage, "")
+        if is_trial:
+            crashes.end_row()
         records = storage.load()
         self._storage = storage
         self.tell("booted")
@@ -74,11 +89,18 @@ class Machine:
             self._is_bench,
             read_block=storage.read_block,
         )
+        slots = port.open_slots() if is_trial else None
+        self.gateway.attach_updates(
+            lambda: SlotWriter(slots or port.open_slots(), BOARD, crashes)
+        )
         self._udp = Link(self, False)
         self._cable = Link(self, True)
         self._buses = [Bus(self, index) for index in range(len(self._profile["buses"]))]
         self._sources: list[Source] = [self._udp, self._cable]
         self._sources.extend(self._buses)
+        health = Health(crashes, lambda: None, self._reset, False)
+        if slots is not None:
+            health.trial = Trial(slots, self.gateway, crashes, self._log, self._reset)
         self.runner = Runner(
             self.gateway,
             self.clock,  # type: ignore[arg-type]
@@ -88,7 +110,7 @@ class Machine:
             self._udp,  # type: ignore[arg-type]
             self._cable,  # type: ignore[arg-type]
             self._buses,  # type: ignore[arg-type]
-            Health(crashes, lambda: None, self._reset, False),
+            health,
         )
         for bus in self._buses:
             bus.start(now_ms)
@@ -133,7 +155,13 @@ class Machine:
 
     def key_sectors(self) -> bytes:
         """Return the content of the key partition."""
-        return bytes(self.chip.image[-KEY_BLOCKS * BLOCK_BYTES :])
+        begin = self.blocks * BLOCK_BYTES
+        return bytes(self.chip.image[begin : begin + KEY_BLOCKS * BLOCK_BYTES])
+
+    def slot(self, number: int) -> bytes:
+        """Return the content of slot 1 or 2."""
+        begin = self.blocks + KEY_BLOCKS + BOOT_BLOCKS + (number - 1) * SLOT_BLOCKS
+        return bytes(self.chip.image[begin * BLOCK_BYTES : (begin + SLOT_BLOCKS) * BLOCK_BYTES])
 
     def flush_ms(self) -> int:
         """Return when the recorder stores its rows next."""
@@ -203,7 +231,13 @@ class Machine:
         for _ in range(MOST_TURNS):
             told = len(self._told)
             operations = len(self.chip.journal)
-            self.runner.turn()
+            try:
+                self.runner.turn()
+            except RestartError:
+                self.tell("restart")
+                happened = self._told
+                self._told = []
+                return happened
             is_busy = any(source.inputs for source in self._sources)
             if not is_busy and told == len(self._told) and operations == len(self.chip.journal):
                 self.tell("rest")
@@ -228,8 +262,7 @@ class Machine:
         pass  # the cable has it too
 
     def _reset(self) -> None:
-        logs = [told[2] for told in self._told if told[0] == "log"]
-        raise AssertionError("the board restarts itself: " + "\n".join(logs[-20:]))
+        raise RestartError
 
 
 def _platform() -> "dict[str, Any]":

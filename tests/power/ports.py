@@ -127,9 +127,8 @@ class Flash:
     def __init__(self, machine: "Machine", is_reset: bool) -> None:
         self._machine = machine
         self._is_reset = is_reset
-        blocks = machine.chip.blocks - KEY_BLOCKS
-        self._files = Partition(machine.chip, 0, blocks)
-        self._keys = Partition(machine.chip, blocks, KEY_BLOCKS)
+        self._files = Partition(machine.chip, 0, machine.blocks)
+        self._keys = Partition(machine.chip, machine.blocks, KEY_BLOCKS)
 
     def is_button_held(self, duration_ms: int) -> bool:
         return self._is_reset
