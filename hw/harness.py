@@ -19,6 +19,7 @@ from hw.wiring import (
     LOWER_KOHM,
     SUPPLY,
     Wire,
+    bus_plug,
     parts,
     to_buy,
     upper_kohm,
@@ -126,6 +127,6 @@ def _notes(board: Board, part: str) -> str:
         if part == controller.terminal and controller.is_module:
             assert controller.crystal_hz is not None
             return f"crystal {controller.crystal_hz // 1_000_000} MHz; 120 ohm jumper off in a car"
-        if part == f"bus {index + 1}":
-            return "bench, or the car's bus (OBD: H 6, L 14)"
+        if part == bus_plug(index):
+            return "the car's second bus" if index else "bench, or the car's bus (OBD: H 6, L 14)"
     return _SIMPLE_NOTES.get(part, "")

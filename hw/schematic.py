@@ -116,7 +116,12 @@ class _Sheet:
         button = add(elm.Button().at((x, y)).left().length(3).label("button", fontsize=_SMALL))
         add(elm.Ground().at(button.end))
         y -= 2.0
-        if board.led is not None:
+        if isinstance(board.led, dict):
+            self._pin(x, y, board.led["ws2812"], "right")
+            add(elm.Line().at((x, y)).left().length(3))
+            self._text(x - 3.2, y, "WS2812", _SMALL, "right")
+            y -= 2.2
+        elif board.led is not None:
             self._pin(x, y, board.led, "right")
             add(elm.Resistor().at((x, y)).left().length(2.5).label("1 kΩ", fontsize=_SMALL))
             add(elm.LED().left().length(2).label("LED", fontsize=_SMALL, loc="bottom"))

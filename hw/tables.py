@@ -59,7 +59,7 @@ def _facts(board: Board) -> Iterator[tuple[str, str]]:
     for index, controller in enumerate(board.can):
         yield f"bus {index + 1}", _bus(controller)
     yield "120 ohm", board.termination
-    yield "LED", "none for a program" if board.led is None else f"GPIO {board.led}"
+    yield "LED", _led(board)
     yield "12 V measured", _sense(board)
     wake = board.settings(len(board.can)).get("wake")
     yield "woken by a bus", "no" if wake is None else f"GPIO {wake}, low"
@@ -71,6 +71,12 @@ def _bus(controller: Controller) -> str:
         return f"{controller.terminal}: MCP2515, {mhz} MHz; on stock MicroPython"
     pins = f"`MICROPY_HW_CAN{controller.id}_TX ({controller.tx})`, `_RX ({controller.rx})`"
     return f"{controller.terminal}: the chip's own; needs a build with machine.CAN and {pins}"
+
+
+def _led(board: Board) -> str:
+    if board.led_pin is None:
+        return "none for a program"
+    return f"GPIO {board.led_pin}" + (", a WS2812" if board.led_pin != board.led else "")
 
 
 def _sense(board: Board) -> str:

@@ -75,6 +75,7 @@ PINS = {
     },
     "t-can485": {
         "button": 0,
+        "LED": 4,
         "cable tx": 1,
         "cable rx": 3,
         "CAN 0 tx": 27,
@@ -98,7 +99,9 @@ WAKES = {
     "t-can485": 26,
     "waveshare-s3": 16,
 }
-A_PIN = r"\b(?:button|led|pin|tx|rx|sck|mosi|miso|cs|interrupt|reset) = (\d+)|\[(\d+), [01]\]"
+A_PIN = (
+    r"\b(?:button|led|ws2812|pin|tx|rx|sck|mosi|miso|cs|interrupt|reset) = (\d+)|\[(\d+), [01]\]"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -160,7 +163,8 @@ def test_settings_have_the_pins_that_the_firmware_opens(name: str) -> None:
     pins = PINS[name]
     assert settings["board"] == name
     assert settings["button"] == pins["button"]
-    assert settings.get("led") == pins.get("LED")
+    led = settings.get("led")
+    assert (led["ws2812"] if isinstance(led, dict) else led) == pins.get("LED")
     assert settings.get("wake") == WAKES.get(name)
     assert settings.get("supply_sense", {}).get("pin") == pins.get("supply sense")
     for index, wiring in enumerate(settings["can"]):
@@ -254,6 +258,8 @@ def test_no_such_board() -> None:
         ("t-2can", "id = 1\ntx", "id = 2\ntx", "CAN 1: id counts the chip's own controllers"),
         ("t-2can", "price_eur = [20, 35]", "price_eur = [35]", "price_eur is [low, high]"),
         ("t-can485", "[16, 1]", "[16, 2]", "CAN 0: an output is [pin, level], the level 0 or 1"),
+        ("t-can485", "{ws2812 = 4}", "{}", "led: ws2812 is missing"),
+        ("t-can485", "{ws2812 = 4}", '"blue"', "led is a GPIO, or {ws2812 = a GPIO}"),
         ("t-can485", "tx = 27", "tx = 34", "CAN 0 tx: GPIO 34 is an input only"),
         ("devkit-mcp2515", "cs = 21", "cs = 17", "CAN 1 cs: GPIO 17 belongs to its PSRAM"),
         ("devkit-mcp2515", "pin = 34", "pin = 25", "GPIO 25 cannot measure while Wi-Fi is on"),

@@ -7,7 +7,8 @@
     termination              its 120 ohm between CAN-H and CAN-L, as far as anybody says
     sources, inferred        where this is from; which of it is a conclusion of ours
     notes                    what its builder should know
-    button, led              pins: to ground when pressed, lit when high; led may be left out
+    button                   a pin, to ground when pressed
+    led                      optional: a pin, lit when high; or {ws2812 = a pin}
     supply_sense             optional: {pin, divider}: the 12 V, divided by so much, for the ADC
     [cable]                  uart, tx, rx; or usb = true for the chip's own USB port
     [spi]                    id, sck, mosi, miso: of the MCP2515s; optional hz, its clock
@@ -98,7 +99,7 @@ class Board:
     sources: list[str]
     inferred: list[str]
     notes: list[str]
-    led: int | None = None
+    led: int | dict[str, int] | None = None
     supply_sense: dict[str, Any] | None = None
     spi: dict[str, int] = field(default_factory=dict)
 
@@ -106,6 +107,11 @@ class Board:
     def heap_kib(self) -> int:
         """How much heap MicroPython has."""
         return min(self.psram_mib, CHIPS[self.chip].most_psram_mib) * 1024 or HEAP_KIB
+
+    @property
+    def led_pin(self) -> int | None:
+        """Return the pin of the LED, of whichever kind it is."""
+        return self.led["ws2812"] if isinstance(self.led, dict) else self.led
 
     def works_on_stock(self, buses: int) -> bool:
         """Tell whether MicroPython's own build will do for a car with so many buses.
@@ -117,8 +123,8 @@ class Board:
     def pins(self) -> dict[str, int]:
         """Return every pin by what it is for."""
         pins = {"button": self.button}
-        if self.led is not None:
-            pins["LED"] = self.led
+        if self.led_pin is not None:
+            pins["LED"] = self.led_pin
         if self.supply_sense is not None:
             pins["supply sense"] = self.supply_sense["pin"]
         pins |= {f"cable {name}": self.cable[name] for name in ("tx", "rx") if name in self.cable}

@@ -23,7 +23,7 @@ _BOARD = {
     "inferred": list,
     "notes": list,
 }
-_BOARD_OPTIONAL = {"led": int, "supply_sense": dict, "spi": dict}
+_BOARD_OPTIONAL = {"led": object, "supply_sense": dict, "spi": dict}
 _CABLES = ({"uart": int, "tx": int, "rx": int}, {"usb": bool})
 _SPI = {"id": int, "sck": int, "mosi": int, "miso": int}
 _SENSE = {"pin": int, "divider": float}
@@ -61,6 +61,11 @@ def _keys(described: dict[str, Any]) -> Iterator[str]:
     if isinstance(cable := described.get("cable"), dict):
         keys = _CABLES["usb" in cable]
         yield from _table("cable: ", cable, keys)
+    led = described.get("led", 0)
+    if isinstance(led, dict):
+        yield from _table("led: ", led, {"ws2812": int})
+    elif not _is(led, int):
+        yield "led is a GPIO, or {ws2812 = a GPIO}"
     if isinstance(spi := described.get("spi"), dict):
         yield from _table("spi: ", spi, _SPI, {"hz": int})
     if isinstance(sense := described.get("supply_sense"), dict):
@@ -150,7 +155,8 @@ def _used(described: dict[str, Any]) -> Iterator[tuple[str, int]]:
     """Yield each pin with what it is for."""
     yield "button", described["button"]
     if "led" in described:
-        yield "LED", described["led"]
+        led = described["led"]
+        yield "LED", led["ws2812"] if isinstance(led, dict) else led
     if "supply_sense" in described:
         yield "supply sense", described["supply_sense"]["pin"]
     yield from (
@@ -190,7 +196,7 @@ def _tables(described: dict[str, Any], name: str) -> list[dict[str, Any]]:
 def _is(value: Any, kind: type) -> bool:
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    return isinstance(value, kind) and (kind in (bool, object) or not isinstance(value, bool))
 
 
 def _is_output(value: Any) -> bool:
