@@ -78,6 +78,7 @@ class CanBus:
         self._restart_ms: int | None = None
         self._bus_offs = 0
         self._counters = [0] * 8
+        self._broken = 0
         self._past_overruns = 0  # those that the controller has forgotten when it was restarted
         self._load_since_ms = 0
         self._frames = self._bits = 0  # since then
@@ -129,7 +130,7 @@ class CanBus:
         self._measure_load(now_ms)
         self._read_counters()
         counters = self._counters
-        return {
+        described = {
             "tec": counters[_TEC],
             "rec": counters[_REC],
             "overruns": self._past_overruns + counters[_OVERRUNS],
@@ -138,6 +139,11 @@ class CanBus:
             "frames_per_second": self._frames_per_second,
             "load_percent": self._load_percent,
         }
+        take_broken = getattr(self._can, "take_broken", None)
+        if take_broken is not None:  # machine.CAN cannot tell
+            self._broken += take_broken()
+            described["broken"] = self._broken
+        return described
 
     def handle(self, now_ms: int) -> None:
         """Pass on what the controller has, but not so much that a flood would starve the rest."""

@@ -53,6 +53,7 @@ _RX_FLAGS = const(0x03)
 _TX0IF = const(0x04)
 _EVENT_FLAGS = const(0x7C)  # transmitted, error, wake-up
 _ENABLED = const(0x7F)
+_MESSAGE_ERROR = const(0x80)
 
 # EFLG
 _OVERRUNS = const(0xC0)
@@ -76,8 +77,8 @@ class MCP2515:
 
     interrupt is the pin at INT. The chip is reset at once, for it keeps what is pending through a
     reset of ours; `init` then starts it. The rest is documented with MicroPython's machine.CAN;
-    `pump` and `stream` are as in firmware/ports/unix/can.py, and so is the view that `recv(list)`
-    puts into the list: it is good until the next `recv`.
+    `pump`, `stream` and `take_broken` are as in firmware/ports/unix/can.py, and so is the view
+    that `recv(list)` puts into the list: it is good until the next `recv`.
 
     Differences: the chip has no MODE_LOOPBACK. Asleep, it is woken by the bus and then listens
     silently until the next `init`; INT falls then, and stays low until `recv` or `pump`, so that
@@ -320,6 +321,19 @@ class MCP2515:
         list[6] = self._receiver.count
         self._release()
         return list
+
+    def take_broken(self) -> int:
+        """Return 1 if a frame was broken on the bus since the last call; in any mode.
+
+        Source: DS20001801J section 7.4 (message error).
+        """
+        self._check_started()
+        self._is_busy = True
+        is_broken = self._registers.read(CANINTF)[0] & _MESSAGE_ERROR
+        if is_broken:
+            self._registers.modify(CANINTF, _MESSAGE_ERROR, 0)
+        self._release()
+        return 1 if is_broken else 0
 
     def restart(self) -> None:
         """Forget what is pending and the counts, and leave bus-off.

@@ -199,6 +199,8 @@ class Chip:
         elif self.mode == NORMAL and not self.is_bus_off:
             self._set(CANINTF, self._registers[CANINTF] | MERRF)
             self._count(self._registers[TEC], min(255, self._registers[REC] + 1))
+        elif self.mode == LISTEN_ONLY:  # its counters stand still
+            self._set(CANINTF, self._registers[CANINTF] | MERRF)
 
     def see_recessive_bits(self, count: int) -> None:
         """The bus is idle for so long; 128 times 11 bits end bus-off."""

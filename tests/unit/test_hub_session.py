@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from carport.hub.channel import Channel
 from carport.hub.frame import Frame, wire_bits
+from carport.hub.node import Controller
 from carport.hub.protocol import split_messages
 from carport.hub.session import HOLD_US, Session
 
@@ -284,3 +285,44 @@ def test_no_message_raises(words: list[str]) -> None:
         for verb in ("send", "transmit", "filters", "controller", "cancel", "read", "open"):
             session.handle(words, 0)
             session.handle([verb, *words], 0)
+
+
+# ---- faults of the wire ----
+
+
+@pytest.mark.parametrize(("mode", "rec"), [("normal", 2), ("silent", 0)])
+def test_a_controller_counts_what_breaks_even_if_it_is_silent(
+    bench: Bench, mode: str, rec: int
+) -> None:
+    listener = bench.controller(mode=mode)
+    bench.ordinary()
+    sender = bench.ordinary()
+    bench.channel.bus.breaks_every = 2
+    for _ in range(4):
+        bench.say(sender, "< send 123 1 AA >")
+        bench.pass_us(10_000)
+    heard = bench.say(listener, "< broken >")
+    assert heard.count("< received 123 AA >") == 4  # what breaks is sent again
+    assert "< broken 3 >< ok >" in heard
+    (node,) = [node for node in bench.channel.bus.nodes if isinstance(node, Controller)]
+    assert node.rec <= rec
+
+
+def test_at_another_bit_rate_everything_breaks_until_it_is_right_again(bench: Bench) -> None:
+    listener = bench.controller()
+    sender = bench.ordinary()
+    bench.ordinary()
+    bench.channel.set_wrong_bitrate(bench.now_us)
+    for _ in range(150):
+        bench.say(sender, "< send 123 1 AA >")
+        bench.pass_us(1000)
+    heard = bench.say(listener, "< broken >")
+    assert "received" not in heard
+    assert "< state 0 150 passive >" in heard
+    assert "< broken 150 >" in heard
+    assert bench.channel.bus.frames == 150
+
+    bench.channel.set_connected(True, bench.now_us)
+    bench.say(sender, "< send 123 1 AA >")
+    bench.pass_us(1000)
+    assert "< received 123 AA >" in bench.read(listener)

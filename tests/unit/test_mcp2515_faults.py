@@ -70,6 +70,19 @@ def test_broken_frames_of_others_make_it_passive_too(has_interrupt: bool) -> Non
     assert can.state() == can.STATE_ACTIVE
 
 
+@pytest.mark.parametrize("mode", [MCP2515.MODE_NORMAL, MCP2515.MODE_SILENT])
+def test_a_broken_frame_is_told_once_silent_or_not(mode: int) -> None:
+    rig = Rig()
+    can = rig.controller(mode=mode)
+    assert can.take_broken() == 0
+    rig.chip.receive_error()
+    rig.bus.deliver((0x123, False, False, b"sound"))
+    assert can.take_broken() == 1
+    assert can.take_broken() == 0
+    assert can.recv() is not None
+    assert can.get_counters()[:2] == [0, 0]
+
+
 @pytest.mark.parametrize("has_interrupt", [True, False])
 def test_bus_off_fails_what_is_pending_and_nothing_goes_out_until_a_restart(
     has_interrupt: bool,

@@ -1,8 +1,8 @@
 """machine.CAN's shape on a PC: a controller on the emulator's CAN hub.
 
-Use it as MicroPython's machine.CAN. What the PC adds: nothing interrupts a program here, so events
-are noticed, and the handler called, by `recv` when it finds the FIFO empty, or by `pump`: one of
-them is to be called whenever `stream` is readable.
+Use it as MicroPython's machine.CAN, which has no `take_broken`. What the PC adds: nothing
+interrupts a program here, so events are noticed, and the handler called, by `recv` when it finds
+the FIFO empty, or by `pump`: one of them is to be called whenever `stream` is readable.
 
 Differences: remote frames, loopback and sleep do not exist; `recv(list)` puts a view of the port's
 own buffer into the list, good until the next `recv`. The connection lasts as long as the object:
@@ -247,6 +247,13 @@ class CAN:
         list[6] = self._rx_count
         return list
 
+    def take_broken(self) -> int:
+        """Return how many frames were broken on the wire since the last call."""
+        self._check_started()
+        before = self._broken
+        self._request("< broken >")
+        return self._broken - before
+
     def restart(self) -> None:
         """Forget what is pending and the counts, and leave bus-off, which takes the bus 2.8 ms."""
         self._check_started()
@@ -289,6 +296,7 @@ class CAN:
         self._trigger = 0
         self._is_irq_due = self._is_in_handler = False
         self._irq_flags = 0
+        self._broken = 0
         self._clear_tx()
         self._rx_first = self._rx_count = self._rx_unacknowledged = self._rx_errors = 0
         self._counters = [0] * 8
@@ -376,6 +384,8 @@ class CAN:
             self._is_answered = True
             if self._state == self.STATE_STOPPED:
                 self._state = self._state_when_answered
+        elif word == b"broken":
+            self._broken = int(words[1])
         elif word == b"error":
             self._is_answered = True
             self._error = b" ".join(words[1:]).decode()

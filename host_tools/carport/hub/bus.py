@@ -14,7 +14,7 @@ lets happen what has happened by then, and `next_timeout` says when something ha
   controller when it was restarted.
 
 Where this differs from a wire: equal ids collide even if the data agrees in every bit, error
-passive nodes disturb as active ones do and wait no longer, and there are no bit errors by chance.
+passive nodes disturb as active ones do and wait no longer, and bits break at regular intervals.
 
 Source: ISO 11898-1:2015, 10 and 12.
 """
@@ -41,7 +41,11 @@ class _Transmission:
 
 
 class Bus:
-    """A wire with its nodes, and counters of what went over it."""
+    """A wire with its nodes, and counters of what went over it.
+
+    breaks_every: one of so many frames is broken by an echo, as where a terminator is missing; 0
+    for none.
+    """
 
     def __init__(self, bitrate: int = 500_000) -> None:
         self.bitrate = bitrate
@@ -49,6 +53,8 @@ class Bus:
         self.nodes: list[Node] = []
         self.frames = 0
         self.errors = 0
+        self.breaks_every = 0
+        self._since_broken = 0
         self._wire: _Transmission | None = None
         self._wanted_us: int | None = None
         self._busy: deque[tuple[int, int]] = deque()
@@ -169,6 +175,11 @@ class Bus:
     def _finish(self, wire: _Transmission) -> None:
         self._wire = None
         node, pending = wire.senders[0]
+        self._since_broken += 1
+        if self.breaks_every and self._since_broken >= self.breaks_every:
+            self._since_broken = 0
+            self._break(wire)
+            return
         is_sound = len(wire.senders) == 1 and wire.is_acknowledged
         if is_sound and node in self.nodes and pending in node.queue:
             self._succeed(node, pending, wire.end_us)
@@ -190,7 +201,7 @@ class Bus:
         self.errors += 1
         senders = [node for node, _ in wire.senders]
         for node in self.nodes:
-            if node.acknowledges and node not in senders:
+            if node not in senders and not node.is_bus_off:
                 node.count_receive_error()
         for node, pending in wire.senders:
             if node not in self.nodes or pending not in node.queue:

@@ -7,7 +7,8 @@ can overflow, and a bus-off that lasts until it is restarted.
 
     TEC, REC < 96 active | < 128 warning | >= 128 passive | TEC > 255 bus-off
 
-A bus (bus.py) moves the counters and fills `events`; whoever owns the node empties them.
+`broken` counts what was broken on the wire. A bus (bus.py) moves the counters and fills `events`;
+whoever owns the node empties them.
 
 Source: ISO 11898-1:2015, 12.1 (fault confinement).
 """
@@ -89,6 +90,7 @@ class Node:
         self.is_silent = is_silent
         self.tec = 0
         self.rec = 0
+        self.broken = 0
         self.is_bus_off = False
         self.recover_us: int | None = None
         self.queue: deque[Pending] = deque()
@@ -118,8 +120,10 @@ class Node:
         self.events.append(Received(frame, time_us))
 
     def count_receive_error(self) -> None:
-        """Note a frame that was broken on the wire."""
-        self.rec = min(self.rec + 1, 255)
+        """Note a frame that was broken on the wire; a silent node's counter stands still."""
+        self.broken += 1
+        if self.acknowledges:
+            self.rec = min(self.rec + 1, 255)
 
     def count_received(self) -> None:
         """Note a frame that was sound."""

@@ -27,6 +27,7 @@ is normal or silent. Saying it again resets the controller.
     < read COUNT >                      that many places are free again
                                         < state TEC REC NAME >    active, warning, passive, bus-off
                                         < overrun COUNT >         frames lost since the last one
+    < broken >                          < broken COUNT >< ok >    on the wire so far, as heard here
     < restart >                         < ok >    nothing is pending any more; bus-off will end
     < stop >                            < ok >    off the bus, until the next `controller`
 

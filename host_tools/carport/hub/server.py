@@ -88,6 +88,15 @@ class Hub:
         self._channels[channel].set_connected(is_connected, self.now_us())
         self.advance()
 
+    def set_wrong_bitrate(self, channel: str) -> None:
+        """Let the controllers on the channel run at another bit rate, until they are connected."""
+        self._channels[channel].set_wrong_bitrate(self.now_us())
+        self.advance()
+
+    def set_breaks(self, channel: str, every: int) -> None:
+        """Let one of so many frames on the channel break, 0 for none."""
+        self._channels[channel].bus.breaks_every = every
+
     def force_bus_off(self, channel: str) -> None:
         """Make the controllers on the channel go bus-off."""
         self._channels[channel].force_bus_off(self.now_us())

@@ -145,6 +145,9 @@ class Session:
                     node.read(parse_number(count))
                 except ValueError as error:
                     raise ProtocolError(str(error)) from None
+            case "broken", []:
+                bus.advance(now_us)
+                self._out.append(f"< broken {node.broken} >{_OK}")
             case "restart", []:
                 bus.restart(node, now_us)
                 self._out.append(_OK)
