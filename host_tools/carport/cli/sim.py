@@ -8,11 +8,14 @@ from typing import Any
 
 import click
 
-from carport.car.faults import FAULTS, Fault
+from carport.car.faults import FAULTS as CAR_FAULTS
+from carport.car.faults import Fault
 from carport.cli.output import print_json, value_text
+from carport.emulator.board_faults import BOARD_FAULTS
 from carport.emulator.control import ask, find_control
 from carport.errors import CarportError, UsageError
 
+FAULTS = {**CAR_FAULTS, **BOARD_FAULTS}
 Ask = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 

@@ -24,6 +24,7 @@ import can
 from carport.car.cars import make_car
 from carport.car.runner import Runner
 from carport.emulator import supply
+from carport.emulator.board_faults import BoardFaults
 from carport.emulator.control import ControlServer
 from carport.emulator.device_code import compile_device_code
 from carport.emulator.firmware_process import FirmwareProcess
@@ -148,16 +149,18 @@ class Emulator:
         parts.callback(_save, runner, state / "car.json")
 
         world = supply.Supply(runner.handle, firmware.set_supply)
+        faults = BoardFaults(world.handle, hub, firmware.set_wifi)
 
         def handle(request: Mapping[str, Any]) -> dict[str, Any]:
-            """Answer a request: what carport/car/requests.py says, supply_voltage, and
+            """Answer a request: what carport/car/requests.py says, supply_voltage, the faults of
+            board_faults.py, and
 
             {"do": "boot", "held_seconds": 10}   cut the board's power, and switch it on with the
                                                  button held for so long
             """
             if request.get("do") == "boot":
                 return _boot(firmware, request.get("held_seconds"))
-            return world.handle(request)
+            return faults.handle(request)
 
         control = ControlServer(state, handle)
         control_path = await control.start()

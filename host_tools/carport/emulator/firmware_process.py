@@ -121,6 +121,12 @@ class FirmwareProcess:
         elif self._process is not None and self._process.stdin is not None:
             self._process.stdin.write(f"button {duration_ms}\n".encode())
 
+    def set_wifi(self, state: str | None) -> None:
+        """Say how joining a Wi-Fi network ends from the board's next start on, None for well."""
+        self._settings.pop("wifi_state", None)
+        if state is not None:
+            self._settings["wifi_state"] = state
+
     def set_supply(self, millivolts: int) -> None:
         """Change the voltage of the 12 V battery, which the board measures when it is awake."""
         self._settings["supply_mv"] = millivolts
