@@ -45,6 +45,11 @@ class CrashLog:
         """Whether the board has crashed early again and again."""
         return self._number("early") >= _EARLY_CRASHES
 
+    @property
+    def count(self) -> int:
+        """How many crashes there have been."""
+        return self._number("count")
+
     def open(self, storage: "Storage", ended_by: str) -> None:
         """Read what is stored; ended_by: who ended the last run, "" if it was nobody's fault."""
         self._storage = storage

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from firmware.crash_log import CrashLog
+    from firmware.trial import Trial
 
 LONGEST_WAIT_MS = const(4000)  # a turn that only waits ends well before the watchdog's time
 
@@ -33,7 +34,7 @@ class Health:
         reset: restarts the board; does not return.
         is_safe_mode: the board does less than it should, and so tries again after an hour.
 
-    `errors` counts the turns and inputs that failed.
+    `errors` counts the turns and inputs that failed; `trial` is an update's, if there is one.
     """
 
     def __init__(
@@ -50,6 +51,8 @@ class Health:
         self._is_row_ended = False
         self._fed_ms = 0
         self.errors = 0
+        self.trial: Trial | None = None
+        self._well_since_ms = 0
         self._recent_errors = 0
         self._recent_since_ms = 0
 
@@ -62,6 +65,8 @@ class Health:
         if now_ms >= WELL_MS and not self._is_row_ended:
             self._is_row_ended = True
             self._crashes.end_row()
+        if self.trial is not None and self.trial.is_over(now_ms, self._well_since_ms):
+            self.trial = None
         if self._is_safe_mode and now_ms >= _SAFE_MODE_MS:
             self._reset()
 
@@ -77,6 +82,7 @@ class Health:
             self._recent_errors = 0
             self._recent_since_ms = now_ms
         self._recent_errors += 1
+        self._well_since_ms = now_ms
         self.errors += 1
         trace = trace_of(error)
         for line in trace.splitlines():

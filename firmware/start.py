@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from firmware.clock import Clock
     from firmware.crash_log import CrashLog
+    from firmware.slot_writer import SlotWriter
 
 DAMAGED = "the storage is damaged: to erase it, keys too, hold the button for 10 s at start"
 NO_PROFILE = "there is no valid profile of a car: run carport flash"
@@ -43,11 +44,17 @@ class NotReadyError(Exception):
     """There can be no gateway; the text says why, and what its owner can do."""
 
 
-def start(board: Board, clock: "Clock", crashes: "CrashLog") -> Runner:
-    """Return the runner of this board's gateway, or of what says why there is none."""
+def start(board: Board, clock: "Clock", crashes: "CrashLog", is_trial: bool = False) -> Runner:
+    """Return the runner of this board's gateway, or of what says why there is none.
+
+    Raises:
+        NotReadyError: there can be no gateway, on a trial, which has failed then.
+    """
     try:
-        return _start_gateway(board, clock, crashes)
+        return _start_gateway(board, clock, crashes, is_trial)
     except NotReadyError as error:
+        if is_trial:
+            raise
         reason = str(error)
     except Exception as error:
         if not crashes.is_safe_mode:
@@ -95,9 +102,11 @@ def read_profile(board: Board) -> "dict[str, Any]":
     return profile
 
 
-def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog") -> Runner:
+def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog", is_trial: bool) -> Runner:
     storage = open_storage(board)
     crashes.open(storage, board.ended_by)
+    if is_trial:
+        crashes.end_row()  # an update's crashes do not bring what it replaces into safe mode
     is_safe_mode = crashes.is_safe_mode
     health = Health(crashes, board.feed, board.reset, is_safe_mode)
     decoder = Decoder()
@@ -136,6 +145,18 @@ def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog") -> Runner:
     except GatewayError as error:  # the root: damaged, or of another version
         raise NotReadyError(str(error))
     board.feed()
+    slots = board.open_slots() if is_trial else None
+
+    def open_writer() -> "SlotWriter":
+        from firmware.slot_writer import SlotWriter
+
+        return SlotWriter(slots or board.open_slots(), board.model, crashes)
+
+    gateway.attach_updates(open_writer)
+    if slots is not None:
+        from firmware.trial import Trial
+
+        health.trial = Trial(slots, gateway, crashes, board.log, board.reset)
     buses = []
     for index, (_, bitrate) in enumerate(profile["buses"]):
         can, timing, wakeup = board.open_can(index, bitrate)
@@ -154,6 +175,11 @@ def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog") -> Runner:
         from firmware.sleeper import Sleeper
 
         runner.sleeper = Sleeper(board, gateway, cable, buses, was_low, clock.now_ms())
+    light = board.open_light()
+    if light is not None:
+        from firmware.led import Led, watch
+
+        runner.led = Led(light, watch(gateway, board, health, is_safe_mode))
     if is_safe_mode:
         board.log("safe mode: there is only the cable")
     gc.collect()
@@ -180,5 +206,10 @@ def _start_without_gateway(
     cable = Cable(gateway, board.open_uart(), Decoder())
     runner = Runner(gateway, clock, None, board.log, board.reset, None, cable, [], health)
     runner.add(board.open_button(gateway))
+    light = board.open_light()
+    if light is not None:
+        from firmware.led import FAULT, Led
+
+        runner.led = Led(light, lambda now_ms: FAULT)
     board.log(f"ready after {clock.now_ms()} ms, but without a gateway: {reason}")
     return runner

@@ -24,7 +24,7 @@ from gateway.vault.keys import Keys
 from gateway.vault.records import Records
 from gateway.vault.wall_clock import WallClock
 from gateway.vehicle.command import Transmission
-from gateway.vehicle.commands import FLAG_EXT_ID, STATE_ACTIVE, CommandEngine
+from gateway.vehicle.commands import FLAG_EXT_ID, STATE_ACTIVE, STATE_BUS_OFF, CommandEngine
 from gateway.vehicle.receipts import Receipts
 from gateway.vehicle.state import VehicleState
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gateway.can.router import RoutedFrame, Router
     from gateway.oscore.ccm import BlockCipherFactory
     from gateway.request import Request
+    from gateway.resources.update import Writer
     from gateway.vault.records import Save
     from gateway.vault.settings import Settings
     from gateway.vehicle.receipts import Receipt
@@ -159,6 +160,10 @@ class Gateway:
         """Ask the board how it saves power when `/system` is read."""
         self._describe_power = describe
 
+    def attach_updates(self, open_writer: "Callable[[], Writer]") -> None:
+        """Take updates: `open_writer` is called when somebody first asks for `/update`."""
+        self._home.add_updates(VERSION, open_writer, self._may_record)
+
     def receive_frame(self, bus: int, frame: "list[Any]", now_ms: int) -> None:
         """Take a frame [id, data, flags, errors] as recv() fills it.
 
@@ -258,6 +263,16 @@ class Gateway:
             self._clock.store(now_ms)
             self._keys.ring.store_uses()
 
+    def is_pairing(self, now_ms: int) -> bool:
+        """Tell whether the cable may make an owner now."""
+        return self._keys.pairing.is_open(now_ms)
+
+    @property
+    def is_in_trouble(self) -> bool:
+        """Whether storage fails, or a controller is off its bus."""
+        engine = self._engine
+        return bool(engine.storage_trouble) or STATE_BUS_OFF in engine.bus_states
+
     def activity(self, now_ms: int) -> "tuple[int | None, bool, bool]":
         """Return what keeps a board awake: see `gateway.awake`."""
         from gateway.awake import activity
@@ -269,6 +284,11 @@ class Gateway:
         if self._may_record():
             self._home.rest(now_ms)
             self._keys.ring.store_uses()
+
+    @property
+    def has_proven_itself(self) -> bool:
+        """Whether an owner's request was served since the start, and nothing is under way."""
+        return self._may_record() and self._keys.has_heard_an_owner
 
     def at_least_s(self, now_ms: int) -> int:
         """Return what the time is at least, in unix seconds."""

@@ -82,7 +82,8 @@ class Endpoint:
     """Takes datagrams and gives datagrams; `resources` is {first segment of the path: resource}.
 
     A resource has `roles`, {method: least role}, and `handle(request)`, which returns an answer or
-    None if `respond` will be called later; one that can be observed has `version(request)` too.
+    None if `respond` will be called later; one that can be observed has `version(request)` too,
+    and one with `takes_blocks` takes what comes by Block1, block by block.
     Those in `open_resources` are served in plain text, and have no `roles`.
     """
 
@@ -276,7 +277,7 @@ class Endpoint:
             return diagnostic(NOT_FOUND, "no such resource")
         if request.unknown_option:
             return diagnostic(BAD_OPTION, f"option {request.unknown_option}")
-        if request.block1 is not None and block.decode(request.block1)[:2] != (0, False):
+        if request.block1 is not None and not _may_be_a_block(request.block1, resource):
             return diagnostic(REQUEST_ENTITY_TOO_LARGE, "a request of one block at most")
         least_role = resource.roles.get(request.code)
         if least_role is None:
@@ -357,3 +358,8 @@ class Endpoint:
             return observer is not None
         self._answers.end(unacknowledged)
         return True
+
+
+def _may_be_a_block(value: bytes, resource: "Any") -> bool:
+    """Tell whether a resource takes a request with this Block1 option."""
+    return getattr(resource, "takes_blocks", False) or block.decode(value)[:2] == (0, False)

@@ -7,19 +7,21 @@ seconds after the first consent the board wants to restart, and begins again wit
 its place.
 
     /settings /ledger /consent /records      each loaded with its first request
+    /update                                  likewise; its start goes into the ledger
     /keys /time /arm                         their changes go into the ledger
 """
 
 from gateway.coap.numbers import DELETE, GET, POST, PUT
 from gateway.const import const
 from gateway.data.ledger import Ledger
+from gateway.errors import BusyError
 from gateway.resources.deferred import DeferredResource
 from gateway.resources.noted import NotedResource
 from gateway.vault.principals import DRIVER, OWNER
 from gateway.vault.settings import Settings
 
 _RESTART_MS = const(10_000)
-_SETTINGS_MS = const(1_000)  # until a restart for new settings, so that the answer has left
+_SETTINGS_MS = const(1_000)  # until a restart for new settings or firmware: the answer has left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from gateway.data.keeper import Keeper
     from gateway.oscore.ccm import BlockCipherFactory
+    from gateway.resources.update import Writer
     from gateway.vault.records import Records
     from gateway.vault.wall_clock import WallClock
     from gateway.vehicle.receipts import Receipt
@@ -37,7 +40,8 @@ if TYPE_CHECKING:
 class Home:
     """All of it; `resources` are the endpoint's, {first segment: resource}.
 
-    wants_restart: the board should start anew, for the sake of its heap, or of new settings.
+    wants_restart: the board should start anew: for the sake of its heap, of new settings, or of
+    another firmware.
     """
 
     def __init__(
@@ -69,7 +73,7 @@ class Home:
         self.ledger = Ledger(records, read_block, aes, random, clock.unix_s, now_ms)
         self.wants_restart = False
         self._restart_ms: int | None = None
-        self._settings_ms: int | None = None  # when to restart for new settings
+        self._settings_ms: int | None = None  # when to restart for new settings or firmware
         self._keeper: Keeper | None = None
         self._resources: dict[bytes, Any] = {}
 
@@ -96,6 +100,26 @@ class Home:
         if is_recording and self._records.get("consent") is not None:
             self._load_records(self._started_ms)
             self._restart_ms = None
+
+    def add_updates(
+        self, version: str, open_writer: "Callable[[], Writer]", may_write: "Callable[[], bool]"
+    ) -> None:
+        """Take updates of the firmware, which has this version; see UpdateResource."""
+
+        def load(now_ms: int) -> "Any":
+            from gateway.resources.update import UpdateResource
+
+            try:
+                writer = open_writer()
+            except OSError as error:
+                raise BusyError(f"no update here: {error}")
+            resource = UpdateResource(writer, version, self.ledger, may_write, self._restart_soon)
+            self._resources[b"update"] = resource
+            return resource
+
+        roles = {GET: OWNER, PUT: OWNER, POST: OWNER}
+        deferred = self._resources[b"update"] = DeferredResource(1, roles, load)
+        deferred.takes_blocks = True
 
     def note(self, kind: str, by: str, detail: "Any", now_ms: int) -> None:
         """Put something into the ledger that nobody waits for."""
@@ -190,7 +214,10 @@ class Home:
         if self._keeper is not None:
             self._keeper.restart(now_ms)
         if needs_restart:
-            self._settings_ms = now_ms + _SETTINGS_MS
+            self._restart_soon(now_ms)
+
+    def _restart_soon(self, now_ms: int) -> None:
+        self._settings_ms = now_ms + _SETTINGS_MS
 
     def _load_settings(self, now_ms: int) -> "Any":
         from gateway.resources.settings import SettingsResource

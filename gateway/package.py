@@ -24,6 +24,8 @@ _HASH_BYTES = 32
 _TYPES = {"version": str, "board": str, "size": int, "sha256": bytes, "mpy": int, "car": str}
 _MAY_BE_LEFT_OUT = "car"
 _MAX_NAME = 32
+_NUMBERS = 3
+_MAX_DIGITS = 4
 
 
 class Head:
@@ -104,10 +106,14 @@ def numbers_of(version: str) -> "tuple[int, ...]":
     Raises:
         DecodeError: it is not three numbers.
     """
-    parts = version.split(".")
-    if len(parts) != 3 or len(version) > 11 or not all([part.isdigit() for part in parts]):
+    numbers: list[int] = []
+    for part in version.split("."):
+        if not 0 < len(part) <= _MAX_DIGITS or part.strip("0123456789"):
+            raise DecodeError("a version is three numbers")
+        numbers.append(int(part))
+    if len(numbers) != _NUMBERS:
         raise DecodeError("a version is three numbers")
-    return tuple([int(part) for part in parts])
+    return tuple(numbers)
 
 
 def _checksum(data: "bytes | bytearray") -> bytes:

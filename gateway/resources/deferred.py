@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 class DeferredResource:
     """Stands for the resource that load(now_ms) returns, with its paths and roles."""
 
+    takes_blocks = False
+
     def __init__(
         self, segments: int, roles: "dict[int, int]", load: "Callable[[int], Any]"
     ) -> None:

@@ -81,6 +81,14 @@ class Keys:
         """Return the key with this kid, without making its context ready."""
         return self.ring.by_kid.get(kid)
 
+    @property
+    def has_heard_an_owner(self) -> bool:
+        """Whether an owner has made a request since the start."""
+        for principal in self.ring.principals:
+            if principal.rank == OWNER and principal.used_ms is not None:
+                return True
+        return False
+
     def pair(self, name: str, host_random: bytes, now_ms: int) -> "tuple[Key, bytes] | None":
         """Return a provisional key for a new owner, and the board's 32 random bytes.
 

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from firmware.ports.esp32.light import Light
     from firmware.ports.esp32.repl_port import ReplPort
     from firmware.ports.esp32.wakeup import Wakeup
+    from firmware.slots import Slots
     from gateway.core import Gateway
     from gateway.vault.settings import Settings
 
@@ -95,6 +96,22 @@ class Board:
         if self._button.value():
             micropython.kbd_intr(-1)
             self._memory.memory(_RUNNING)
+
+    @property
+    def model(self) -> str:
+        """Which board this is, by its name in hw/boards."""
+        model: str = self._hardware["board"]
+        return model
+
+    def open_slots(self) -> "Slots":
+        """Return the slots for updates.
+
+        Raises:
+            OSError: the partition table has none, or the flash is broken.
+        """
+        from firmware.ports.esp32.slots import open_slots
+
+        return open_slots()
 
     def read_profile(self) -> bytes:
         """Return the compiled car.

@@ -36,7 +36,7 @@ import vfs
 
 from firmware.key_partition import KeyPartition
 from firmware.ports.unix.can import CAN
-from firmware.ports.unix.flash import Flash, Partition
+from firmware.ports.unix.flash import FILES, KEYS, Flash, Partition, open_slots
 from firmware.ports.unix.power import PowerPort
 from firmware.ports.unix.uart import UART
 from firmware.udp import ipv4, netmask, open_group, open_socket, stay_on_link
@@ -48,19 +48,21 @@ if TYPE_CHECKING:
     from typing import Any
 
     from firmware.no_gateway import NoGateway
+    from firmware.slots import Slots
     from gateway.core import Gateway
     from gateway.vault.settings import Settings
 
 _LOOPBACK = "127.0.0.1"
 _LOOPBACK_NETWORK = "127.0.0.0/8"
 _MOUNT = "/flash"
-_BLOCKS = const(512)
-_KEY_BLOCKS = const(2)  # the last ones
+_SLOT_PROFILE = "/slot/profile.cbor"
 _RESET = const(1)
 
 
 class Board:
     """What the firmware runs on."""
+
+    model = "emulator"
 
     def __init__(self) -> None:
         self._settings = json.loads(sys.stdin.readline())
@@ -68,20 +70,20 @@ class Board:
         self.is_bench: bool = self._settings["bench"]
         self.ended_by: str = self._settings.get("ended_by", "")
         self.power = PowerPort(self._settings)
-        self._flash = Flash(
-            self._settings["flash"], _BLOCKS, erase_ms=self._settings.get("erase_ms", 0)
-        )
-        self._files = Partition(self._flash, 0, _BLOCKS - _KEY_BLOCKS)
+        erase_ms = self._settings.get("erase_ms", 0)
+        self._flash = Flash(self._settings["flash"], erase_ms=erase_ms)
+        self._files = Partition(self._flash, *FILES)
         address, _, prefix = self._settings.get("network", _LOOPBACK_NETWORK).partition("/")
         self._subnets = [(ipv4(address), netmask(int(prefix)))]
         self._wifi_state = ""
         micropython.kbd_intr(-1)
 
     def read_profile(self) -> bytes:
-        """Return the compiled car."""
-        with open(self._settings["profile"], "rb") as file:
-            profile: bytes = file.read()
-        return profile
+        """Return the compiled car: the one in the slot that runs, if there is any."""
+        try:
+            return _read(_SLOT_PROFILE)
+        except OSError:
+            return _read(self._settings["profile"])
 
     def is_button_held(self, duration_ms: int) -> bool:
         """Tell whether the button is held for so long while the board starts, not to wake it."""
@@ -110,7 +112,15 @@ class Board:
 
     def open_key_partition(self) -> KeyPartition:
         """Return the place of the root."""
-        return KeyPartition(Partition(self._flash, _BLOCKS - _KEY_BLOCKS, _KEY_BLOCKS))
+        return KeyPartition(Partition(self._flash, *KEYS))
+
+    def open_slots(self) -> "Slots":
+        """Return the slots for updates.
+
+        Raises:
+            OSError: the flash is broken.
+        """
+        return open_slots(self._flash)
 
     def open_sockets(self, settings: "Settings") -> "list[socket.socket]":
         """Return the CoAP server's socket, and one for what is sent to all nodes on this PC.
@@ -145,6 +155,10 @@ class Board:
     def open_button(self, gateway: "Gateway | NoGateway") -> "Button":
         """Return the source of the button's presses."""
         return Button(gateway, self.power)
+
+    def open_light(self) -> "Light":
+        """Return the LED."""
+        return Light()
 
     def platform(self) -> "dict[str, Any]":
         """Return what the board knows of itself."""
@@ -186,3 +200,21 @@ class Button:
             self._gateway.press_button(int(number), now_ms)
         elif word == "supply":
             self._power.battery_mv = int(number)
+
+
+class Light:
+    """The LED, as lines on stdout: what it says, whenever that changes."""
+
+    _state = ""
+
+    def show(self, state: str, colour: int) -> None:
+        """Show a colour; state: what it stands for."""
+        if state != self._state:
+            self._state = state
+            print("LED:", state)
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        content: bytes = file.read()
+    return content

@@ -4,6 +4,11 @@ Programming flips bits from 1 to 0 only, and erasing a block sets them all: as i
 bytes that were not erased cannot be programmed. An erasure may take its time, in which the whole
 program stands still, as on an ESP32, which runs from the same chip. That programming takes time
 too, and that the chip wears out, is not modelled.
+
+    block 0      the file system
+    block 510    carport_keys: the root              firmware/key_partition.py
+    block 512    carport_boot: which slot is to run  firmware/slots.py
+    block 514    carport_a, carport_b: the slots, of 80 blocks each
 """
 
 import errno
@@ -12,7 +17,17 @@ import time
 
 from gateway.const import const
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.slots import Slots
+
 BLOCK_BYTES = 4096
+BLOCKS = 674
+
+FILES = (0, 510)  # first block, number of blocks
+KEYS = (510, 2)
+_BOOT = (512, 2)
+_SLOTS = ((514, 80), (594, 80))
 
 _SYNC = const(3)
 _COUNT = const(4)
@@ -23,18 +38,20 @@ _ERASE = const(6)
 class Flash:
     """MicroPython's block device, in its extended form, on an image file.
 
-    The file is made, erased, if it does not exist. erase_ms: how long it takes to erase a block.
+    What the file lacks is added, erased. erase_ms: how long it takes to erase a block.
     """
 
-    def __init__(self, path: str, blocks: int = 512, erase_ms: int = 0) -> None:
+    def __init__(self, path: str, blocks: int = BLOCKS, erase_ms: int = 0) -> None:
         self._erase_ms = erase_ms
         self._blocks = blocks
         self._erased = b"\xff" * BLOCK_BYTES
         try:
-            os.stat(path)
+            size = os.stat(path)[6]
         except OSError:
-            with open(path, "wb") as image:
-                for _ in range(blocks):
+            size = 0
+        if size < blocks * BLOCK_BYTES:
+            with open(path, "ab") as image:
+                for _ in range(size // BLOCK_BYTES, blocks):
                     image.write(self._erased)
         self._file = open(path, "r+b", 0)  # noqa: SIM115 - for as long as the program runs
 
@@ -99,3 +116,15 @@ class Partition:
         if operation == _ERASE:
             argument += self._first
         return self._flash.ioctl(operation, argument)
+
+
+def open_slots(flash: Flash) -> "Slots":
+    """Return the slots.
+
+    Raises:
+        OSError: the flash is broken.
+    """
+    from firmware.slots import Slots
+
+    boot, a, b = [Partition(flash, *place) for place in (_BOOT,) + _SLOTS]
+    return Slots(boot, (a, b))

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from carport.emulator.deep_sleep import DeepSleep
+from carport.emulator.flash_image import slot_bytes
 from carport.emulator.rom_image import flash_bytes, rom_image
 from carport.emulator.vm import MicroPython
 from carport.errors import CarportError
@@ -28,11 +29,12 @@ from carport.errors import CarportError
 HEAP_BYTES = 222 * 1024
 """Stands for an ESP32's 111 KiB: in a VM of 64 bits objects are twice as large."""
 
-# Runs the firmware out of an image, in a heap that is larger by what a board has of it in flash.
+# Starts the loader out of an image, in a heap that is larger by what a board has in flash: the
+# image's code, and that of an update.
 _BOOT = (
     "import sys,vfs;f=open({image!r},'rb');r=bytearray({size});f.readinto(r);f.close();"
     "vfs.mount(vfs.VfsRom(r),'/rom');sys.path.insert(0,'/rom');"
-    "from firmware.main import main;main()"
+    "from firmware.loader import run;run({flash!r})"
 )
 _READY = "ready"
 _FED = "fed"
@@ -144,8 +146,9 @@ class FirmwareProcess:
     async def _spawn(self, ended_by: str = "", woken_by: str = "", kept: str = "") -> Process:
         """Start the VM, out of reach of the terminal's Ctrl-C."""
         size = self._image.stat().st_size
-        boot = _BOOT.format(image=self._image.name, size=size)
-        heap_bytes = HEAP_BYTES + flash_bytes(self._image)
+        flash = self._settings["flash"]
+        boot = _BOOT.format(image=self._image.name, size=size, flash=flash)
+        heap_bytes = HEAP_BYTES + flash_bytes(self._image) + slot_bytes(Path(flash))
         process = await asyncio.create_subprocess_exec(
             *(self._vm.executable, "-X", f"heapsize={heap_bytes}", "-c", boot),
             cwd=self._device_code,

@@ -1,0 +1,164 @@
+"""Writes a package into the slot that does not run; see Writer in gateway/resources/update.py.
+
+Pieces of 512 bytes are programmed one after the other into sectors that are erased one at a time:
+a sector with its second piece's predecessor, so that behind what has arrived there is always an
+erased piece. By that the next run of the board finds where it ended. The sector with the last
+piece may be torn, and is written again.
+"""
+
+import os
+import sys
+
+from firmware.slots import BLOCK_BYTES, FACTORY, MOUNT, NAMES, SLOTS, UNPROVEN
+from firmware.two_sectors import check, is_erased
+from gateway.const import const
+from gateway.package import HEAD_BYTES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from firmware.crash_log import CrashLog
+    from firmware.slots import Slots
+    from gateway.package import Head
+
+_SYNC = const(3)
+_ERASE = const(6)
+_PIECE_BYTES = HEAD_BYTES
+
+
+class SlotWriter:
+    """The slot that does not run.
+
+    board: which board this is. crashes: what tells why an update was rolled back.
+
+    Raises:
+        OSError: the flash is broken.
+    """
+
+    is_frozen = not __file__.startswith("/")
+    mpy = sys.implementation._mpy & 0xFF
+
+    def __init__(self, slots: "Slots", board: str, crashes: "CrashLog") -> None:
+        self.board = board
+        self.is_trial = slots.is_trial
+        self._slots = slots
+        self._crashes = crashes
+        self._running = slots.active if is_mounted() else FACTORY
+        self.running = NAMES[self._running]
+        self.rolled_back = _why(slots, crashes)
+        in_use = self._running or slots.active or slots.previous
+        self._slot = SLOTS[1] if in_use == SLOTS[0] else SLOTS[0]
+        self._device = slots.device(self._slot)
+        self.capacity = slots.capacity(self._slot)
+        self.received = 0
+        self.head: Head | None = None
+        if self._slot != slots.previous:
+            self.head = slots.head(self._slot)
+            self.received = self._find_end()
+
+    def begin(self, data: bytes, head: "Head") -> None:
+        """Begin a package with its head, of 512 bytes, in place of what was in the slot.
+
+        Raises:
+            OSError: the flash is broken.
+        """
+        self.head = None
+        if self._slots.previous == self._slot:
+            self._slots.previous = FACTORY
+            self._slots.save()
+        self.received = 0
+        self.write(data)
+        self.head = head
+
+    def write(self, piece: bytes) -> None:
+        """Write the next piece.
+
+        Raises:
+            OSError: the flash is broken.
+        """
+        block, offset = divmod(self.received, BLOCK_BYTES)
+        if offset == 0:
+            self._erase(block)
+        elif offset == _PIECE_BYTES and (block + 1) * BLOCK_BYTES < self.capacity:
+            self._erase(block + 1)
+        padded = piece + b"\xff" * (_PIECE_BYTES - len(piece))
+        check(self._device.writeblocks(block, padded, offset))
+        check(self._device.ioctl(_SYNC, 0))
+        if not self.holds(self.received, piece):
+            raise OSError("what was written is not there")
+        self.received += len(piece)
+
+    def holds(self, offset: int, piece: bytes) -> bool:
+        """Tell whether the slot holds this piece.
+
+        Raises:
+            OSError: the flash is broken.
+        """
+        held = bytearray(len(piece))
+        check(self._device.readblocks(offset // BLOCK_BYTES, held, offset % BLOCK_BYTES))
+        return held == piece
+
+    def is_whole(self) -> bool:
+        """Tell whether the payload is what the head says.
+
+        Raises:
+            OSError: the flash is broken.
+        """
+        return self.head is not None and self._slots.is_whole(self._slot, self.head)
+
+    def discard(self) -> None:
+        """Forget what has arrived.
+
+        Raises:
+            OSError: the flash is broken.
+        """
+        self.head = None
+        self.received = 0
+        self._erase(0)
+
+    def activate(self) -> None:
+        """Let the slot run from the next start on, on trial.
+
+        Raises:
+            OSError: the flash is broken.
+        """
+        self._slots.activate(self._slot, self._running, self._crashes.count)
+
+    def _erase(self, block: int) -> None:
+        if not is_erased(self._device, block, 0, BLOCK_BYTES):
+            check(self._device.ioctl(_ERASE, block))
+            check(self._device.ioctl(_SYNC, 0))
+
+    def _find_end(self) -> int:
+        """Return how much of the package is surely in the slot."""
+        head = self.head
+        if head is None or self._slots.is_whole(self._slot, head):
+            return 0 if head is None else head.package_bytes
+        end = HEAD_BYTES
+        while end < head.package_bytes and not is_erased(
+            self._device, end // BLOCK_BYTES, end % BLOCK_BYTES, _PIECE_BYTES
+        ):
+            end += _PIECE_BYTES
+        sure = (end - 1) // BLOCK_BYTES * BLOCK_BYTES
+        if not sure:
+            self.head = None
+        return sure
+
+
+def is_mounted() -> bool:
+    """Tell whether a slot's package is what runs."""
+    try:
+        os.stat(MOUNT)
+    except OSError:
+        return False
+    return True
+
+
+def _why(slots: "Slots", crashes: "CrashLog") -> str:
+    """Return why the last update was given up, "" if it was not."""
+    if not slots.outcome:
+        return ""
+    if slots.outcome != UNPROVEN:
+        return "its package was damaged in the flash"
+    if crashes.count > slots.crashes and crashes.last is not None:
+        return "it did not prove itself: " + str(crashes.last.get("reason"))
+    return "it did not prove itself: it did not start, or its power was cut"
