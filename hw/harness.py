@@ -31,7 +31,6 @@ NO_DOT = (
     "(apt install graphviz, brew install graphviz) and run `make hw` again"
 )
 
-_SHORT_M = 0.3
 _SIMPLE_NOTES = {
     SUPPLY: "bench supply, or OBD 16 (+) and 4 (-)",
     FUSE: "at the supply's end of the wire",
@@ -67,7 +66,7 @@ def describe(board: Board) -> dict[str, Any]:
             "colors": [wire.color for wire in bundle],
             "wirelabels": [wire.signal for wire in bundle],
             "gauge": "0.75 mm2" if {start, end} & {SUPPLY, FUSE} else "0.25 mm2",
-            "length": 1 if start == SUPPLY else _SHORT_M,
+            "length": _length_m(start, end),
             "show_wirenumbers": False,
             "notes": "twisted" if end.startswith("bus") else None,
         }
@@ -110,6 +109,12 @@ def _bundles(board: Board) -> dict[tuple[str, str], list[Wire]]:
     for wire in wires(board):
         bundles.setdefault((wire.start, wire.end), []).append(wire)
     return bundles
+
+
+def _length_m(start: str, end: str) -> float:
+    if end == FUSE:
+        return 0.1
+    return 1 if start in (SUPPLY, FUSE) else 0.3
 
 
 def _title(board: Board, part: str) -> str:

@@ -123,7 +123,9 @@ class _Sheet:
             y -= 2.2
         elif board.led is not None:
             self._pin(x, y, board.led, "right")
-            add(elm.Resistor().at((x, y)).left().length(2.5).label("1 kΩ", fontsize=_SMALL))
+            is_ours = any(controller.is_module for controller in board.can)
+            value = "1 kΩ" if is_ours else "on the board"
+            add(elm.Resistor().at((x, y)).left().length(2.5).label(value, fontsize=_SMALL))
             add(elm.LED().left().length(2).label("LED", fontsize=_SMALL, loc="bottom"))
             add(elm.Ground())
             y -= 2.2
@@ -229,9 +231,7 @@ class _Sheet:
         add(elm.Dot().at((_TERMINATION, low)))
         switch = add(elm.Switch().at((_TERMINATION, y)).down().length(0.9))
         add(elm.Resistor().at(switch.end).down().toy(low))
-        self._text(
-            _TERMINATION + 0.6, (y + low) / 2 - 0.3, "120 Ω: jumper\noff in a car", _SMALL, "left"
-        )
+        self._text(_TERMINATION + 0.6, (y + low) / 2 - 0.3, "120 Ω:\noff in a car", _SMALL, "left")
 
     def _box(self, left: float, top: float, right: float, bottom: float) -> None:
         corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
