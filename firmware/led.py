@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
+    from firmware.board import Board
+    from firmware.health import Health
+    from gateway.core import Gateway
+
     class Light(Protocol):
         """The LED itself; colour: bits for red (4), green (2) and blue (1)."""
 
@@ -82,3 +86,22 @@ class Led:
             self._step = 1
         self._step_ends_ms = now_ms + _UNIT_MS * pattern[self._step]
         self._light.show(self._state, pattern[0] if self._step & 1 else 0)
+
+
+def watch(
+    gateway: "Gateway", board: "Board", health: "Health", is_safe_mode: bool
+) -> "Callable[[int], str]":
+    """Return what tells the state of a gateway."""
+
+    def look(now_ms: int) -> str:
+        if is_safe_mode or gateway.is_in_trouble:
+            return FAULT
+        if gateway.is_pairing(now_ms):
+            return PAIRING
+        if health.trial is not None:
+            return UPDATING
+        if gateway.is_armed:
+            return ARMED
+        return CONNECTED if board.subnets() else LISTENING
+
+    return look

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from firmware.can_bus import CanBus
     from firmware.clock import Clock
     from firmware.health import Health
+    from firmware.led import Led
     from firmware.no_gateway import NoGateway
     from firmware.sleeper import Sleeper
     from firmware.storage import Storage
@@ -84,6 +85,7 @@ class Runner:
 
     Attributes:
         sleeper: decides when the board sleeps; None if it never does.
+        led: shows how the board is; None if it has none.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Runner:
         self._leave_ms: int | None = None
         self._is_armed = False
         self.sleeper: Sleeper | None = None
+        self.led: Led | None = None
         self._garbage_kib = 0
         self._idle_kib = _IDLE_GARBAGE_KIB
         self._busy_kib = _BUSY_GARBAGE_KIB
@@ -179,6 +182,9 @@ class Runner:
         sleeper = self.sleeper
         if sleeper is not None and now_ms >= sleeper.due_ms and sleeper.may_sleep(now_ms):
             self._rest(sleeper)
+        led = self.led
+        if led is not None and now_ms >= led.due_ms:
+            led.handle_timer(now_ms)
         if (
             self._garbage_kib >= (self._idle_kib if is_idle else self._busy_kib)
             and not self._gateway.is_urgent
@@ -190,6 +196,8 @@ class Runner:
         self._gateway.rest(self._now_ms())
         self._settle()
         if not self._failed and not self._gateway.saves():
+            if self.led is not None:
+                self.led.put_out()
             sleeper.sleep(self._now_ms())
 
     def _collect(self) -> None:
@@ -207,6 +215,8 @@ class Runner:
             wait_ms = min(wait_ms, self._leave_ms - now_ms)
         if self.sleeper is not None:
             wait_ms = min(wait_ms, max(self.sleeper.due_ms - now_ms, 1))
+        if self.led is not None:
+            wait_ms = min(wait_ms, max(self.led.due_ms - now_ms, 1))
         timeout_ms = self._gateway.next_timeout()
         if timeout_ms is not None:
             wait_ms = min(wait_ms, timeout_ms - now_ms)
