@@ -8,6 +8,7 @@ one flash chip, which is a file.
 It differs from a board in what esp32_start.py says, and in that a write takes no time.
 """
 
+import json
 import mmap
 import os
 import pty
@@ -16,18 +17,19 @@ import socket
 import subprocess
 import threading
 import tty
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from esp32_mock_bootloader.server import BootloaderConnection, FlashImage, handle_client
 
-from tests.vm import find_micropython
+from tests.vm import REPOSITORY, find_micropython
 
 FLASH_BYTES = 4 * 1024 * 1024
 
 _START = Path(__file__).with_name("esp32_start.py")
+_HEAP = "heapsize=8m"
 _SYNC = b"\xc0\x00"
 _TO_RAW, _TO_FRIENDLY = 0x01, 0x02
 _SOFT_REBOOT = b"MPY: soft reboot\r\n"
@@ -42,18 +44,18 @@ class CableBoard:
         path: the serial port
         flash: the file that is its flash chip
         cut_after: how many bytes the bootloader hears before the cable is pulled, once
-        starts: how often MicroPython was started
-        extra: more words for the VM, before the script that starts it
+        log: what MicroPython has said while it ran
+
+    hardware: its board.json.
     """
 
-    def __init__(self, flash: Path, chip: str = "esp32", extra: Sequence[str] = ()) -> None:
+    def __init__(self, flash: Path, hardware: Mapping[str, Any]) -> None:
         if not flash.exists():
             flash.write_bytes(b"\xff" * FLASH_BYTES)
         self.flash = flash
         self.cut_after: int | None = None
-        self.starts = 0
-        self._chip = chip
-        self._extra = extra
+        self.log = bytearray()
+        self._hardware = hardware
         self._master, slave = pty.openpty()
         tty.setraw(slave)
         self.path = os.ttyname(slave)
@@ -109,10 +111,9 @@ class CableBoard:
     def _decide(self, data: bytes) -> None:
         if data.startswith(_SYNC):
             if not isinstance(self._behind, _Bootloader):
-                self._replace(_Bootloader(self.flash, self._chip))
+                self._replace(_Bootloader(self.flash, self._hardware["chip"]))
         elif not isinstance(self._behind, _MicroPython):
-            self.starts += 1
-            self._replace(_MicroPython(self.flash, self._extra))
+            self._replace(_MicroPython(self.flash, self._hardware, self.log))
 
     def _from_host(self, data: bytes) -> None:
         assert self._behind is not None
@@ -174,52 +175,65 @@ class _Bootloader:
 
 
 class _MicroPython:
-    """The chip as it runs MicroPython: a VM, and another one after a soft reset."""
+    """The chip as it runs MicroPython: a VM, and another one after each reset."""
 
-    def __init__(self, flash: Path, extra: Sequence[str]) -> None:
+    def __init__(self, flash: Path, hardware: Mapping[str, Any], log: bytearray) -> None:
         self._flash = flash
-        self._extra = extra
+        self._hardware = flash.with_suffix(".json")
+        self._hardware.write_text(json.dumps(hardware))
+        self._log = log
         self._is_raw = False
-        self._start()
+        self._start("main")
 
-    def _start(self) -> None:
+    def _start(self, mode: str) -> None:
         self._master, slave = pty.openpty()
         tty.setraw(slave)
         micropython = find_micropython()
         assert micropython is not None
-        mode = "raw" if self._is_raw else "main"
+        arguments = (str(REPOSITORY), str(self._flash), str(self._hardware), mode)
         self._vm = subprocess.Popen(
-            [micropython, *self._extra, "-i", str(_START), str(self._flash), mode],
-            cwd=self._flash.parent,
+            [micropython, "-X", _HEAP, "-i", str(_START), *arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,
             start_new_session=True,
         )
         os.close(slave)
-        if self._is_raw:
-            os.write(self._master, bytes((_TO_RAW,)))
-
-    def write(self, data: bytes) -> None:
-        for byte in data:
-            if byte in (_TO_RAW, _TO_FRIENDLY):
-                self._is_raw = byte == _TO_RAW
-        os.write(self._master, data)
 
     @property
     def fd(self) -> int:
         return self._master
 
+    def write(self, data: bytes) -> None:
+        """Hear this."""
+        for byte in data:
+            if byte in (_TO_RAW, _TO_FRIENDLY):
+                self._is_raw = byte == _TO_RAW
+        os.write(self._master, data)
+
     def read(self) -> bytes:
         """Return what it says."""
         try:
-            return os.read(self._master, _CHUNK_BYTES)
-        except OSError:  # it has ended, by Ctrl-D
-            self.end()
-            self._start()
-            return _SOFT_REBOOT
+            said = os.read(self._master, _CHUNK_BYTES)
+        except OSError:
+            said = self._start_again()
+        self._log += said
+        return said
+
+    def _start_again(self) -> bytes:
+        is_soft = self._vm.wait() == 0  # by Ctrl-D
+        os.close(self._master)
+        if not is_soft:
+            self._is_raw = False
+            self._start("main")
+            return b""
+        self._start("raw" if self._is_raw else "main")
+        if self._is_raw:
+            os.write(self._master, bytes((_TO_RAW,)))
+        return _SOFT_REBOOT
 
     def end(self) -> None:
+        """Cut its power."""
         self._vm.kill()
         self._vm.wait()
         os.close(self._master)

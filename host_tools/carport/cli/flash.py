@@ -236,14 +236,17 @@ def _pair(port: str, as_json: bool) -> dict[str, Any]:
     """Pair with the gateway that starts now, unless it has keys."""
     import asyncio
 
+    from carport.client.known_gateways import known_gateways
     from carport.client.pairing import pair
 
     try:
         paired = asyncio.run(pair(port, None, is_replacing=False, timeout_s=_PAIRING_S))
     except NotAuthorisedError:
+        names = [each.name for each in known_gateways() if each.serial_port == port]
         if not as_json:
-            click.echo("The gateway runs, and has kept its keys.")
-        return {"gateway": None}
+            whose = f"paired as {names[0]}" if names else "paired with somebody else"
+            click.echo(f"The gateway runs, and has kept its keys: it is {whose}.")
+        return {"gateway": names[0] if names else None}
     except CarportError as error:
         error.args = (f"the board is flashed, but not paired: {error}",)
         raise

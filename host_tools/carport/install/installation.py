@@ -5,9 +5,9 @@ MicroPython's REPL, where files can be copied; and a run that was interrupted at
 by the same run again. What is written already is not written again: the chip compares hashes.
 
     1  erase the boot record; on a board that is not ours yet, or with --erase, also nvs, the keys,
-       the slots and the file system
+       slot b and the file system
     2  bootloader, application, the partition table, which makes the board ours, and the package,
-       into slot a; start
+       which takes all of slot a; start
     3  the loader's files, then the boot record, written by MicroPython; start
 
 Where the firmware is frozen into MicroPython, the boot record is written with the rest, and there
@@ -40,7 +40,7 @@ from gateway.errors import DecodeError
 
 _BOOT = "carport_boot"
 _SLOTS = ("carport_a", "carport_b")
-_ERASED_ON_A_FRESH_BOARD = ("nvs", "carport_keys", *_SLOTS, "vfs")
+_ERASED_ON_A_FRESH_BOARD = ("nvs", "carport_keys", "carport_b", "vfs")
 
 
 class ChipPort(Protocol):
@@ -183,11 +183,12 @@ def _firmware(content: Content, flash_mib: int) -> list[Region]:
     """Return what can be written before the board starts, in the order it is written."""
     image = content.image
     table = carport_table(flash_mib)
+    slot = find(table, _SLOTS[0])
     return [
         (BOOTLOADER_OFFSETS[image.chip], image.bootloader.for_flash(flash_mib).data),
         (find(table, "factory").offset, image.app.data),
         (TABLE_OFFSET, encode_table(table)),
-        (find(table, _SLOTS[0]).offset, content.package),
+        (slot.offset, content.package.ljust(slot.size, b"\xff")),
     ]
 
 
