@@ -55,7 +55,8 @@ def _section(board: Board) -> str:
 
 def _facts(board: Board) -> Iterator[tuple[str, str]]:
     yield "chip, image", f"{board.chip}, `{board.image}`"
-    yield "memory", f"{board.flash_mib} MB of flash, {board.psram_mib} MB of PSRAM"
+    psram = f"{board.psram_mib} MB of" if board.psram_mib else "no"
+    yield "memory", f"{board.flash_mib} MB of flash, {psram} PSRAM"
     for index, controller in enumerate(board.can):
         yield f"bus {index + 1}", _bus(controller)
     yield "120 ohm", board.termination

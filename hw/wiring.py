@@ -23,7 +23,7 @@ CONVERTER_PART = Part(
     [6, 20],
     "a USB supply, on the bench",
 )
-TVS_PART = Part("TVS diode for the 12 V, where the converter has none", 1, [1, 3])
+TVS_PART = Part("TVS diode for the 12 V, where nothing behind it has one", 1, [1, 3])
 LOWER_KOHM = 15
 """The lower resistor of the divider; a board's `divider` tells the upper one."""
 

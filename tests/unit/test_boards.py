@@ -3,8 +3,10 @@
 The table is not made from hw/boards: it is from the makers' files that the boards name.
 """
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from carport.errors import UsageError
 from carport.hardware import Board, board_named, installed_boards, load_board
 from hw.draw import PAGE
 from hw.tables import fill
+from tests.vm import REPOSITORY, run_script
 
 BOARDS = Path(__file__).resolve().parents[2] / "hw" / "boards"
 NAMES = sorted(path.stem for path in BOARDS.glob("*.toml"))
@@ -104,6 +107,59 @@ A_PIN = (
 )
 
 
+OPEN = """
+import json, sys, vfs
+with open(sys.argv[2]) as file:
+    boards = json.load(file)
+vfs.mount(vfs.VfsPosix(sys.argv[1]), "/repo")
+vfs.umount("/")
+sys.path[:] = ["/repo/tests/shims", "/repo", ".frozen"]
+sys.modules.pop("tests", None)
+import machine
+from tests.models.mcp2515 import Chip
+from tests.shims import chip
+from firmware.ports.esp32.controllers import Controllers
+from firmware.ports.esp32.light import Light
+from firmware.ports.esp32.power import PowerPort
+
+opened = []
+
+
+class SPI(machine.SPI):
+    def __init__(self, id, **named):
+        super().__init__(id, **named)
+        opened.append({n: named[n]._number for n in ("sck", "mosi", "miso")})
+
+
+class ADC(machine.ADC):
+    def __init__(self, pin, **named):
+        super().__init__(pin, **named)
+        opened.append({"sense": pin._number})
+
+
+machine.SPI, machine.ADC = SPI, ADC
+for name in boards:
+    hardware = boards[name]
+    opened.clear()
+    chip.wires.clear()
+    chip.mcp2515s.clear()
+    for wiring in hardware["can"]:
+        if "cs" in wiring:
+            chip.connect_mcp2515(Chip(), wiring["cs"], wiring["interrupt"])
+    button = machine.Pin(hardware["button"], machine.Pin.IN, machine.Pin.PULL_UP)
+    PowerPort(hardware, button, b"")
+    if "led" in hardware:
+        Light(hardware["led"])
+    controllers = Controllers(hardware["can"])
+    for bus, wiring in enumerate(hardware["can"]):
+        if "cs" in wiring:
+            controllers.open(bus, 125_000)
+    outputs = {n: w.level for n, w in chip.wires.items() if w.is_output}
+    handlers = [n for n, w in chip.wires.items() if w.handler]
+    print(json.dumps([name, opened, outputs, handlers]))
+"""
+
+
 @pytest.fixture(autouse=True)
 def _no_boards_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CARPORT_HOME", str(tmp_path / "home"))
@@ -181,6 +237,33 @@ def test_settings_have_the_pins_that_the_firmware_opens(name: str) -> None:
             assert set(wiring) <= {"id", "outputs"}
         held = [pin for pin, _ in wiring.get("outputs", [])]
         assert held == [v for k, v in pins.items() if k.startswith(f"CAN {index} output")]
+
+
+def test_the_firmware_opens_these_pins(tmp_path: Path) -> None:
+    file = tmp_path / "boards.json"
+    settings = {each.name: each.settings(len(each.can)) for each in all_boards()}
+    file.write_text(json.dumps(settings), encoding="utf-8")
+    lines = run_script(OPEN, heapsize="2m", args=(str(REPOSITORY), str(file))).splitlines()
+    assert len(lines) == len(NAMES)
+    for line in lines:
+        name, opened, outputs, handlers = json.loads(line)
+        pins = PINS[name]
+
+        def of(what: str, pins: dict[str, int] = pins) -> list[int]:
+            return [pin for purpose, pin in pins.items() if purpose.endswith(what)]
+
+        spi = {k.split()[1]: pin for k, pin in pins.items() if k.startswith("SPI ")}
+        sense: list[dict[str, Any]] = [{"sense": pin} for pin in of("supply sense")]
+        assert opened == sense + ([spi] if spi else [])
+        held = {pin: level for bus in HELD.get(name, []) for pin, level in bus}
+        high = dict.fromkeys(of(" cs") + of(" reset"), 1)
+        dark = dict.fromkeys(of("LED"), 0)
+        levels = {int(pin): level for pin, level in outputs.items()}
+        if name == "t-can485":
+            del dark[4]  # a WS2812, which has no level
+            assert levels.pop(4) in (0, 1)
+        assert levels == held | high | dark
+        assert sorted(handlers) == sorted(of(" interrupt"))
 
 
 def test_a_car_with_more_buses_than_the_board_is_refused() -> None:
