@@ -9,6 +9,8 @@ One that went bus-off is restarted, and looked at again after as long:
 
     100 ms after it, five times; then after 1 s each time; from the start again once it has kept on
     the bus for 10 s
+
+One that takes no frame back is started afresh when one is to be taken back.
 """
 
 from gateway.const import const
@@ -175,8 +177,10 @@ class CanBus:
     def cancel(self, transmission: "Transmission | RoutedFrame") -> None:
         """Take a frame back, unless it is on the wire already."""
         for index, other in enumerate(self._in_flight):
-            if other is transmission:
-                self._can.cancel_send(index)
+            if other is not transmission:
+                continue
+            if not self._can.cancel_send(index) and not self._outcomes[index]:
+                self._forget()
 
     def next_timeout(self) -> "int | None":
         """Return when `handle_timer` wants to be called."""
@@ -217,6 +221,24 @@ class CanBus:
         self._frames += frames
         self._bits += bits + _FRAME_BITS * frames
         self._measure_load(now_ms)
+
+    def _forget(self) -> None:
+        """Start a controller afresh that takes no frame back, as an ESP32's own does not.
+
+        All that it had has failed then: better not sent than sent late.
+        """
+        can = self._can
+        self._read_counters()
+        can.deinit()
+        can.init(self._bitrate, can.MODE_NORMAL, **self._timing)
+        self._configure()
+        self._read_counters()
+        for index, transmission in enumerate(self._in_flight):
+            if transmission is not None and not self._outcomes[index]:
+                self._outcomes[index] = _FAILED
+        self._is_noted = True
+        if self._wakeup is not None:
+            self._wakeup.set()
 
     def _plan_restart(self, now_ms: int) -> None:
         is_fast = self._restarts < _FAST_RESTARTS

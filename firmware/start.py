@@ -1,8 +1,8 @@
 """Puts the firmware together: the core, its sources, and the loop around them.
 
 What the board cannot do without, and only its owner can mend, is no crash: when the storage is
-damaged, or there is no profile or no place for keys, the board says so on the cable
-(firmware/no_gateway.py). In safe mode it says so of whatever goes wrong here.
+damaged, a controller does not answer, or there is no profile or no place for keys, the board says
+so on the cable (firmware/no_gateway.py). In safe mode it says so of whatever goes wrong here.
 """
 
 import gc
@@ -158,8 +158,11 @@ def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog", is_trial: 
 
         health.trial = Trial(slots, gateway, crashes, board.log, board.reset)
     buses = []
-    for index, (_, bitrate) in enumerate(profile["buses"]):
-        can, timing, wakeup = board.open_can(index, bitrate)
+    for index, (name, bitrate) in enumerate(profile["buses"]):
+        try:
+            can, timing, wakeup = board.open_can(index, bitrate)
+        except (OSError, ValueError) as error:  # a loose wire, a crystal that does not fit
+            raise NotReadyError(f"the CAN controller of {name} does not work: {error}")
         filters = profile["filters"][index]
         buses.append(CanBus(gateway, index, can, bitrate, timing, wakeup, filters))
     cable = Cable(gateway, board.open_uart(), decoder)

@@ -2,9 +2,9 @@
 
 Rules:
 
-1. What does not come from one of the board's own subnets is dropped here, and counted: nobody on another
-   network has any business with a car. On a PC what is sent has a time to live of 1 as well, so no
-   router passes it on; MicroPython cannot set that on an ESP32.
+1. What does not come from one of the board's own subnets is dropped here, and counted: nobody on
+   another network has any business with a car. On a PC what is sent has a time to live of 1 as
+   well, so no router passes it on; MicroPython cannot set that on an ESP32.
 2. What the core drops unread, because its host sends too much, costs no turn of the loop: up to 32
    such datagrams are taken at once, until one is read.
 

@@ -12,15 +12,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from firmware.ports.esp32.board import Board
-    from firmware.runner import Runner
-
 FILE_BLOCKS = 64
 LOOPBACK = "127.0.0.1"
 
 
 class Clock:
-    """What firmware/clock.py is; `now` is set by the test."""
+    """Has the methods of firmware/clock.py; `now` is set by the test."""
 
     now = 0
 
@@ -40,8 +37,8 @@ def make_chip(repository: str, hardware: "dict[str, Any]", profile: bytes) -> "A
 
     chip.add_partition("vfs", FILE_BLOCKS)
     chip.add_partition("carport_keys", 2)
-    import esp32
-    import machine
+    import esp32  # type: ignore[import-not-found]
+    import machine  # type: ignore[import-not-found]
 
     files = esp32.Partition("vfs")
     vfs.VfsLfs2.mkfs(files)
@@ -58,19 +55,22 @@ def make_chip(repository: str, hardware: "dict[str, Any]", profile: bytes) -> "A
     return chip
 
 
-def start(port: int = 0, clock: "Any" = None) -> "tuple[Board, Runner]":
-    """Return the board and its runner; port: where its CoAP server is, on the loopback interface."""
-    from firmware.ports.esp32 import board as module
+def start(port: int = 0, clock: "Any" = None) -> "tuple[Any, Any]":
+    """Return the board and its runner; port: of its CoAP server, on the loopback interface."""
+    from firmware.ports.esp32 import board as port_of_board
 
+    module: Any = port_of_board
     sys.modules["firmware.board"] = module
-    module.COAP_PORT = port  # type: ignore[misc]
+    module.COAP_PORT = port
     module._ANY_ADDRESS = LOOPBACK
     from firmware.crash_log import CrashLog
     from firmware.start import start
 
     board = module.Board()
-    crashes = CrashLog()
-    return board, start(board, Clock() if clock is None else clock, crashes)
+    runner = start(board, Clock() if clock is None else clock, CrashLog())
+    for bus in runner._buses:
+        bus.start(0)
+    return board, runner
 
 
 def sealed_settings(values: "dict[str, Any]") -> None:

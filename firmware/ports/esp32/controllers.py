@@ -54,6 +54,8 @@ class Controllers:
         Raises:
             OSError: it does not answer, or this build of MicroPython has no driver for it.
         """
+        if bus >= len(self._wirings):
+            raise OSError("board.json has none: run carport flash")
         chip = self._chips.get(bus)
         if chip is None:
             return _open_twai(self._wirings[bus]["id"], bitrate), Wakeup()
