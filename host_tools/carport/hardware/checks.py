@@ -42,6 +42,14 @@ _CONTROLLER_OPTIONAL: dict[str, dict[str, type]] = {
     },
     "twai": {"outputs": list, "terminal": str, "transceiver": str},
 }
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "a table",
+}
 _SUPPLIES = ("usb", "12v")
 _CRYSTALS_MHZ = (4, 8, 10, 12, 16, 20, 24, 25, 40)
 _MOST_SPI_HZ = 10_000_000  # an MCP2515's
@@ -91,7 +99,7 @@ def _values(described: dict[str, Any]) -> Iterator[str]:
         return
     image, _, variant = described["image"].partition("-")
     if image != chip.image:
-        yield f"image: of a {described['chip']} it begins with {chip.image}"
+        yield f"image: for the {described['chip']} it begins with {chip.image}"
     if described["psram_mib"] and variant not in chip.psram:
         yield f"image: {described['image']} does not use PSRAM"
     if described["supply"] not in _SUPPLIES:
@@ -185,7 +193,7 @@ def _table(
         if name not in known:
             yield f"{where}there is no {name}"
         elif not _is(value, known[name]):
-            yield f"{where}{name} is a {known[name].__name__}"
+            yield f"{where}{name} is {_KINDS[known[name]]}"
 
 
 def _tables(described: dict[str, Any], name: str) -> list[dict[str, Any]]:
