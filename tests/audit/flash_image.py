@@ -1,7 +1,8 @@
 """A flash chip's image as a stranger reads it: with cbor2 and cryptography, no code of ours.
 
-The key partition is the last 2 of 512 blocks; see firmware/key_partition.py. A block of records is
-longer than what littlefs keeps inline, so it lies at the start of a flash block, in one piece.
+The key partition is two blocks behind those of the file system; see firmware/ports/unix/flash.py.
+A block of records is longer than what littlefs keeps inline, so it lies at the start of a flash
+block, in one piece.
 """
 
 import struct
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 BLOCK_BYTES = 4096
 FILE_BLOCKS = 510
+KEYS = slice(FILE_BLOCKS * BLOCK_BYTES, (FILE_BLOCKS + 2) * BLOCK_BYTES)
 
 STORAGE_KEY, LEDGER_KEY, CHAIN = 1, 2, 3
 
@@ -23,9 +25,9 @@ _TAG_BYTES = 8
 _HEAD = ">4sIH"
 
 
-def files(image: bytes) -> bytes:
-    """Return what lies outside the key partition."""
-    return image[: FILE_BLOCKS * BLOCK_BYTES]
+def without_keys(image: bytes) -> bytes:
+    """Return the image with an empty key partition."""
+    return image[: KEYS.start] + bytes(KEYS.stop - KEYS.start) + image[KEYS.stop :]
 
 
 def roots(image: bytes) -> list[dict[int, Any]]:

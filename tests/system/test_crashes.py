@@ -29,6 +29,7 @@ from tests.system.wire import Wire
 
 DEADLINE_S = 30.0
 BLOCK_BYTES = 4096
+KEYS = slice(510 * BLOCK_BYTES, 512 * BLOCK_BYTES)
 FREE_PORTS = ("--coap-port", "0", "--can-port", "0")
 
 
@@ -163,11 +164,11 @@ def is_taken(thief: socket.socket, port: int) -> bool:
 def test_the_button_held_at_boot_erases_everything(rig: Rig) -> None:
     rig.boot(9.9)
     rig.system()
-    keys = rig.image.read_bytes()[-2 * BLOCK_BYTES :]
+    keys = rig.image.read_bytes()[KEYS]
     assert b"CPRT" in keys
     rig.boot(10)
     assert "factory reset: everything is erased" in rig.emulator.read_log()
-    assert rig.image.read_bytes()[-2 * BLOCK_BYTES :] == b"\xff" * 2 * BLOCK_BYTES
+    assert rig.image.read_bytes()[KEYS] == b"\xff" * 2 * BLOCK_BYTES
     assert rig.ask(GET, ["system"]).payload == b"Security context not found"
     again = Host.pair(rig.wire, "bob")  # type: ignore[arg-type]
     told = again.request(GET, ["system"]).value
@@ -188,7 +189,7 @@ def test_nothing_is_formatted_by_itself_and_the_cable_says_what_is_wrong(rig: Ri
 
 
 def test_records_of_a_later_version_are_refused(rig: Rig) -> None:
-    keys = rig.image.read_bytes()[-2 * BLOCK_BYTES :]
+    keys = rig.image.read_bytes()[KEYS]
     begin = keys.index(b"CPRT")
     (length,) = unpack(">H", keys[begin + 8 : begin + 10])
     root = cbor.decode(keys[begin + 10 : begin + 10 + length])
@@ -196,7 +197,7 @@ def test_records_of_a_later_version_are_refused(rig: Rig) -> None:
     entry = keys[begin : begin + 10] + cbor.encode(root)
     entry += pack(">I", crc32(entry))
     image = bytearray(rig.image.read_bytes())
-    start = len(image) - 2 * BLOCK_BYTES + begin
+    start = KEYS.start + begin
     image[start : start + len(entry)] = entry
     rig.image.write_bytes(image)
     rig.boot()
