@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from firmware.board import Board
     from firmware.cable import Cable
     from firmware.can_bus import CanBus
+    from firmware.health import Health
     from gateway.core import Gateway
 
 _LOOK_MS = const(1000)
@@ -32,6 +33,7 @@ class Sleeper:
         gateway: "Gateway",
         cable: "Cable",
         buses: "list[CanBus]",
+        health: "Health",
         was_low: bool,
         now_ms: int,
     ) -> None:
@@ -39,6 +41,7 @@ class Sleeper:
         self._gateway = gateway
         self._cable = cable
         self._buses = buses
+        self._health = health
         self._started_ms = now_ms
         self._port = port = board.power
         self._power = Power(port.woken_by, was_low, now_ms, port.pace)
@@ -64,7 +67,7 @@ class Sleeper:
             heard_ms,
             asked_ms,
             is_observed,
-            is_held,
+            is_held or self._health.trial is not None,
             now_ms,
         )
 

@@ -177,7 +177,7 @@ def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog", is_trial: 
     if board.power.supply_mv() is not None or (power is not None and power["mode"] == "stored"):
         from firmware.sleeper import Sleeper
 
-        runner.sleeper = Sleeper(board, gateway, cable, buses, was_low, clock.now_ms())
+        runner.sleeper = Sleeper(board, gateway, cable, buses, health, was_low, clock.now_ms())
     light = board.open_light()
     if light is not None:
         from firmware.led import Led, watch

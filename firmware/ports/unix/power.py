@@ -43,5 +43,5 @@ class PowerPort:
 
     def sleep(self, duration_s: int, kept: bytes) -> None:
         """Sleep so long, unless the bus or the button wakes the board sooner."""
-        print("sleep", duration_s, hexlify(kept).decode())
+        print("sleep", duration_s // self.pace, hexlify(kept).decode())
         sys.exit(_ASLEEP)
