@@ -39,7 +39,9 @@ def status(options: Options) -> None:
         requests: "DataRequests", holdings: "Holdings"
     ) -> "tuple[Contact, Wear, Summary]":
         contact = await make_contact(requests, holdings)
-        wear = project(contact.records, (await requests.clock()).uptime_ms)
+        records = contact.records
+        uptime_ms = (await requests.clock()).uptime_ms
+        wear = project(records.writes, records.bytes, uptime_ms)
         return contact, wear, holdings.archive.summary()
 
     contact, wear, summary = with_data(options, work)

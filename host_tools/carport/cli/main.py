@@ -22,6 +22,7 @@ _COMMANDS = {
     "flash": ("carport.cli.flash:flash", "Put MicroPython and Carport on a board."),
     "pair": ("carport.cli.pair:pair", "Pair with a gateway over the cable."),
     "provision": ("carport.cli.provision:provision", "Set up name, Wi-Fi, access point, power."),
+    "doctor": ("carport.cli.doctor:doctor", "Look for what is wrong, and say how to cure it."),
     "keys": ("carport.cli.keys:keys", "Share the car, and take it back."),
     "data": ("carport.cli.data:data", "The car's data: consent, export, plot, erase."),
     "arm": ("carport.cli.arm:arm", "Let the gateway send to the car, or only listen."),

@@ -7,8 +7,6 @@ with littlefs in a simulation. littlefs spreads them over all of its blocks. Tha
 
 from dataclasses import dataclass
 
-from carport.client.data import Records
-
 CYCLES = 100_000
 ERASES_A_STORE = 1525 / 1440
 FLASH_BLOCKS = 510  # of 4 KiB: 2 MiB without the key partition
@@ -35,13 +33,13 @@ class Wear:
     cycles: int = CYCLES
 
 
-def project(records: Records, uptime_ms: int) -> Wear:
-    """Return what follows if it goes on as it did since the board's start."""
-    if not records.writes or uptime_ms <= 0:
-        return Wear(False, records.writes, 0.0, 0.0, 0.0, 0.0)
+def project(writes: int, stored_bytes: int, uptime_ms: int) -> Wear:
+    """Return what follows if it goes on as it did since the board's start: blocks, their rows."""
+    if not writes or uptime_ms <= 0:
+        return Wear(False, writes, 0.0, 0.0, 0.0, 0.0)
     a_day = _DAY_MS / uptime_ms
-    bytes_a_day = records.bytes * a_day
-    erases_a_day = records.writes * a_day * ERASES_A_STORE
+    bytes_a_day = stored_bytes * a_day
+    erases_a_day = writes * a_day * ERASES_A_STORE
     years = CYCLES * FLASH_BLOCKS / erases_a_day / _DAYS_A_YEAR
     room = MAX_BLOCKS * _BLOCK_BYTES / bytes_a_day if bytes_a_day else 0.0
-    return Wear(True, records.writes, bytes_a_day, erases_a_day, years, room)
+    return Wear(True, writes, bytes_a_day, erases_a_day, years, room)
