@@ -5,6 +5,7 @@ The table is not made from hw/boards: it is from the makers' files that the boar
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from carport.errors import UsageError
 from carport.hardware import Board, board_named, installed_boards, load_board
+from carport.hardware.checks import check_description
 from hw.draw import PAGE
 from hw.tables import fill
 from tests.vm import REPOSITORY, run_script
@@ -346,6 +348,8 @@ def test_no_such_board() -> None:
         ("t-2can", "id = 1\ntx", "id = 2\ntx", "CAN 1: id counts the chip's own controllers"),
         ("t-2can", "price_eur = [20, 35]", "price_eur = [35]", "price_eur is [low, high]"),
         ("t-can485", "[16, 1]", "[16, 2]", "CAN 0: an output is [pin, level], the level 0 or 1"),
+        ("t-2can", "usb = true", "usb = false", "cable: usb = true is for a chip"),
+        ("t-can485", "uart = 0\ntx = 1\nrx = 3", "usb = true", "cable: usb = true is for a chip"),
         ("t-can485", "{ws2812 = 4}", "{}", "led: ws2812 is missing"),
         ("t-can485", "{ws2812 = 4}", '"blue"', "led is a GPIO, or {ws2812 = a GPIO}"),
         ("t-can485", "tx = 27", "tx = 34", "CAN 0 tx: GPIO 34 is an input only"),
@@ -367,6 +371,29 @@ def test_a_wrong_description_is_told_once(
     message = str(raised.value)
     assert message.startswith("mine.toml describes no board: ")
     assert "; " not in message
+
+
+WRONG: tuple[Any, ...] = ("x", 3, -1, True, 1.5, [], {}, [1], [[1]], [{}], [[1, 1], 2])
+
+
+@pytest.mark.parametrize("name", ["devkit-mcp2515", "t-2can", "t-can485"])
+def test_whatever_stands_there_is_no_traceback(name: str) -> None:
+    text = (BOARDS / f"{name}.toml").read_text(encoding="utf-8")
+
+    def change(table: Any, path: tuple[Any, ...]) -> None:
+        for key in list(table) if isinstance(table, dict) else range(len(table)):
+            value = table[key]
+            for wrong in WRONG:
+                table[key] = wrong
+                problems = check_description(described)
+                assert len(problems) == len(set(problems)), path
+            table[key] = value
+            if isinstance(value, dict | list):
+                change(value, (*path, key))
+
+    described = tomllib.loads(text)
+    change(described, ())
+    assert check_description(described) == []
 
 
 def test_every_problem_is_told_and_none_twice(tmp_path: Path) -> None:

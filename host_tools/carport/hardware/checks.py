@@ -23,6 +23,7 @@ _BOARD = {
     "inferred": list,
     "notes": list,
 }
+_TEXTS = ("sources", "inferred", "notes")
 _BOARD_OPTIONAL = {"led": object, "supply_sense": dict, "spi": dict}
 _CABLES = ({"uart": int, "tx": int, "rx": int}, {"usb": bool})
 _SPI = {"id": int, "sck": int, "mosi": int, "miso": int}
@@ -80,15 +81,19 @@ def _keys(described: dict[str, Any]) -> Iterator[str]:
         yield from _table("supply_sense: ", sense, _SENSE)
     for index, can in enumerate(_tables(described, "can")):
         name = can.get("controller")
-        if name not in _CONTROLLERS:
+        if not isinstance(name, str) or name not in _CONTROLLERS:
             yield f"CAN {index}: controller is one of {', '.join(_CONTROLLERS)}"
             continue
         yield from _table(f"CAN {index}: ", can, _CONTROLLERS[name], _CONTROLLER_OPTIONAL[name])
-        for output in can.get("outputs", ()):
-            if not _is_output(output):
-                yield f"CAN {index}: an output is [pin, level], the level 0 or 1"
+        outputs = can.get("outputs", [])
+        if isinstance(outputs, list) and not all(map(_is_output, outputs)):
+            yield f"CAN {index}: an output is [pin, level], the level 0 or 1"
     for part in _tables(described, "parts"):
         yield from _table(f"part {part.get('name')}: ", part, _PART, {"alternative": str})
+    for name, kind in (("can", dict), ("parts", dict), *((name, str) for name in _TEXTS)):
+        values = described.get(name)
+        if isinstance(values, list) and not all(isinstance(value, kind) for value in values):
+            yield f"{name} is a list of {'tables' if kind is dict else 'texts'}"
 
 
 def _values(described: dict[str, Any]) -> Iterator[str]:
@@ -109,6 +114,8 @@ def _values(described: dict[str, Any]) -> Iterator[str]:
     for part in described["parts"]:
         if not _is_price(part["price_eur"]):
             yield f"part {part['name']}: price_eur is [low, high]"
+    if "usb" in described["cable"] and not (described["cable"]["usb"] and chip.usb):
+        yield "cable: usb = true is for a chip with a USB port, others have uart, tx and rx"
     taken = dict.fromkeys(chip.usb, "its USB port") if "usb" in described["cable"] else {}
     if described["psram_mib"]:
         taken |= dict.fromkeys(chip.psram.get(variant, ()), "its PSRAM")
