@@ -1,7 +1,7 @@
 """Writes a package into the slot that does not run; see Writer in gateway/resources/update.py.
 
 Pieces of 512 bytes are programmed one after the other into sectors that are erased one at a time:
-a sector with its second piece's predecessor, so that behind what has arrived there is always an
+each with the second piece of the one before, so that behind what has arrived there is always an
 erased piece. By that the next run of the board finds where it ended. The sector with the last
 piece may be torn, and is written again.
 """
@@ -9,7 +9,7 @@ piece may be torn, and is written again.
 import os
 import sys
 
-from firmware.slots import BLOCK_BYTES, FACTORY, MOUNT, NAMES, SLOTS, UNPROVEN
+from firmware.slots import BLOCK_BYTES, FACTORY, MOUNT, NAMES, SLOTS, TRIES, UNPROVEN
 from firmware.two_sectors import check, is_erased
 from gateway.const import const
 from gateway.package import HEAD_BYTES
@@ -35,11 +35,10 @@ class SlotWriter:
     """
 
     is_frozen = not __file__.startswith("/")
-    mpy = sys.implementation._mpy & 0xFF
+    mpy = getattr(sys.implementation, "_mpy", 0) & 0xFF  # CPython loads none
 
     def __init__(self, slots: "Slots", board: str, crashes: "CrashLog") -> None:
         self.board = board
-        self.is_trial = slots.is_trial
         self._slots = slots
         self._crashes = crashes
         self._running = slots.active if is_mounted() else FACTORY
@@ -54,6 +53,11 @@ class SlotWriter:
         if self._slot != slots.previous:
             self.head = slots.head(self._slot)
             self.received = self._find_end()
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether what runs has still to prove itself."""
+        return self._slots.is_trial
 
     def begin(self, data: bytes, head: "Head") -> None:
         """Begin a package with its head, of 512 bytes, in place of what was in the slot.
@@ -159,6 +163,6 @@ def _why(slots: "Slots", crashes: "CrashLog") -> str:
         return ""
     if slots.outcome != UNPROVEN:
         return "its package was damaged in the flash"
-    if crashes.count > slots.crashes and crashes.last is not None:
+    if 0 < crashes.count - slots.crashes <= TRIES and crashes.last is not None:
         return "it did not prove itself: " + str(crashes.last.get("reason"))
     return "it did not prove itself: it did not start, or its power was cut"

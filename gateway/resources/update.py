@@ -67,13 +67,15 @@ if TYPE_CHECKING:
 
         board: str
         running: str
-        is_trial: bool
         is_frozen: bool
         mpy: int
         capacity: int
         rolled_back: str
         head: Head | None
         received: int
+
+        @property
+        def is_trial(self) -> bool: ...
 
         def begin(self, data: bytes, head: Head) -> None: ...
 
