@@ -1,4 +1,4 @@
-"""The firmware's ESP32 port on the shims, in the VM: a chip with its flash, wired as board.json says.
+"""The firmware's ESP32 port on the shims, in the VM: a chip with its flash, and its wiring.
 
 At / is the littlefs in the chip's own partition, as on a board; this repository is at /repo.
 """
@@ -67,7 +67,8 @@ def start(port: int = 0, clock: "Any" = None) -> "tuple[Any, Any]":
     from firmware.start import start
 
     board = module.Board()
-    runner = start(board, Clock() if clock is None else clock, CrashLog())
+    ours: Any = Clock() if clock is None else clock
+    runner = start(board, ours, CrashLog())
     for bus in runner._buses:
         bus.start(0)
     return board, runner

@@ -16,7 +16,7 @@ CONTROLLERS = 2  # of a C6; others have one
 
 
 class CAN:
-    """The controller; `sent` and `opened` are for tests."""
+    """The controller; `sent`, `is_acknowledged`, `deliver` and `run` are for tests."""
 
     MODE_NORMAL = 0
     MODE_SLEEP = 1
@@ -44,12 +44,9 @@ class CAN:
     TX_QUEUE_LEN = 8
     FILTERS_MAX = 1
 
-    opened: "dict[int, CAN]" = {}
-
     def __init__(self, id: int, bitrate: int, mode: int = 0) -> None:
         if not 1 <= id <= CONTROLLERS:
             raise ValueError("invalid id")
-        self.opened[id] = self
         self.is_acknowledged = True
         self.sent: list[tuple[int, bytes]] = []
         self._state = self.STATE_STOPPED

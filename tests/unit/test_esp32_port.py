@@ -61,3 +61,221 @@ print(type(board.open_uart()).__name__)
     assert lines[-3] == f"Gateway {buses} False", lines
     assert lines[-2] == str(["listen-only"] * buses)
     assert lines[-1] == "ReplPort"
+
+
+DISCOVER = """
+import socket
+from gateway.coap import message
+from gateway.coap.message import Message
+from gateway.coap.numbers import CON, GET
+
+def discover():
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.connect(socket.getaddrinfo("127.0.0.1", port)[0][-1])
+    options = [(11, b".well-known"), (11, b"core")]
+    client.send(message.encode(Message(CON, GET, 7, b"t", options, b"")))
+    client.setblocking(False)
+    for _ in range(5):
+        runner.turn()
+    return message.decode(client.recv(999))
+"""
+
+
+def test_it_joins_the_network_of_the_settings_and_answers_there(tmp_path: Path) -> None:
+    script = """
+wifi = {"ssid": "home", "password": "a secret"}
+esp32_rig.sealed_settings({"name": "Anna's car", "wifi": wifi})
+chip.wifi_status = 1010
+board, runner = esp32_rig.start(port)
+print(chip.hostname, chip.wifi_calls)
+print(board.platform()["wifi"], board.subnets())
+answer = discover()
+print(answer.code, answer.token, answer.payload)
+chip.wifi_status = 202
+print(board.platform()["wifi"], board.subnets())
+chip.wifi_status = 201
+print(board.platform()["wifi"])
+chip.wifi_status = 1001
+print(board.platform()["wifi"])
+"""
+    hostname, wifi, answer, *troubles = run(DISCOVER + script, tmp_path)
+    assert hostname == ("anna-s-car [('config', '', 0, '', 1), ('connect', 'home', 'a secret')]")
+    assert "'connected'" in wifi
+    assert "-61" in wifi
+    assert wifi.endswith(r"[(b'\x7f\x00\x00\x01', b'\xff\x00\x00\x00')]")
+    assert answer.startswith("69 b't' b'</")
+    assert troubles == [
+        "{'state': 'wrong password'} []",
+        "{'state': 'no such network'}",
+        "{'state': 'connecting'}",
+    ]
+
+
+def test_its_own_access_point_has_its_name_and_a_password(tmp_path: Path) -> None:
+    script = """
+esp32_rig.sealed_settings({"ap": {"password": "twelve words"}})
+board, runner = esp32_rig.start(port)
+print(chip.hostname, chip.wifi_calls)
+print(board.subnets(), "wifi" in board.platform())
+"""
+    assert run(script, tmp_path) == [
+        "carport-cafe [('config', 'carport-cafe', 3, 'twelve words', 0)]",
+        r"[(b'\xc0\xa8\x04\x01', b'\xff\xff\xff\x00')] False",
+    ]
+
+
+def test_without_wifi_it_has_no_socket(tmp_path: Path) -> None:
+    script = """
+board, runner = esp32_rig.start(port)
+print(runner._send, chip.wifi_calls, board.subnets())
+"""
+    assert run(script, tmp_path) == ["None [] []"]
+
+
+def test_a_controller_that_does_not_answer_is_told_on_the_cable(tmp_path: Path) -> None:
+    script = """
+chip.wire(hardware["can"][0]["cs"]).on_change = None  # a wire is loose
+board, runner = esp32_rig.start(port)
+print(runner._gateway.logs(), runner._buses)
+"""
+    (told,) = run(script, tmp_path)
+    assert told.startswith("['no gateway: the CAN controller of body does not work: [Errno 110]")
+    assert told.endswith("CANSTAT is FFh'] []")
+
+
+@pytest.mark.parametrize(
+    ("wirings", "told"),
+    [
+        ([], "board.json has none: run carport flash"),
+        ([{"id": 1}], "this MicroPython cannot drive the chip's own controller: docs/building.md"),
+    ],
+)
+def test_a_controller_that_there_is_not(
+    wirings: list[dict[str, int]], told: str, tmp_path: Path
+) -> None:
+    script = """
+import machine
+if hasattr(machine, "CAN"):
+    del machine.CAN  # stock MicroPython
+board, runner = esp32_rig.start(port)
+print(runner._gateway.logs())
+"""
+    hardware = {**BOARDS[DEVKIT].settings(1), "can": wirings}
+    assert run(script, tmp_path, hardware) == [
+        str([f"no gateway: the CAN controller of body does not work: {told}"])
+    ]
+
+
+def test_without_board_json_it_says_what_it_lacks(tmp_path: Path) -> None:
+    script = """
+import os
+os.remove("/board.json")
+os.remove("/profile.cbor")
+board, runner = esp32_rig.start(port)
+print(runner._gateway.logs(), type(board.open_uart()).__name__, board.model)
+"""
+    assert run(script, tmp_path) == [
+        "['no gateway: there is no valid profile of a car: run carport flash'] ReplPort "
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cause", "memory", "ended_by"),
+    [
+        ("machine.PWRON_RESET", b"", ""),
+        ("machine.HARD_RESET", b"", ""),
+        ("machine.HARD_RESET", b"running", "a panic of ESP-IDF"),
+        ("machine.WDT_RESET", b"running", "watchdog"),
+        ("machine.SOFT_RESET", b"running", ""),
+        ("machine.DEEPSLEEP_RESET", b"", ""),
+        ("0", b"running", ""),
+    ],
+)
+def test_what_ended_the_last_run_is_kept(
+    cause: str, memory: bytes, ended_by: str, tmp_path: Path
+) -> None:
+    script = f"""
+import machine
+chip.cause, chip.rtc_memory = {cause}, {memory!r}
+board, runner = esp32_rig.start(port)
+crash = runner._gateway._crash
+print([board.ended_by, crash and crash["reason"], chip.rtc_memory, chip.fed > 0])
+try:
+    board.reset()
+except chip.Reset:
+    print(chip.rtc_memory)
+"""
+    kept = [ended_by, ended_by or None, b"running", True]
+    assert run(script, tmp_path) == [str(kept), "b''"]
+
+
+def test_who_holds_the_button_at_the_start_has_the_repl_and_leaves_no_note(tmp_path: Path) -> None:
+    script = """
+chip.wire(hardware["button"]).level = 0
+from firmware.ports.esp32.board import Board
+board = Board()
+print(board.is_button_held(0), chip.rtc_memory)
+chip.wire(hardware["button"]).level = 1
+print(board.is_button_held(0))
+"""
+    assert run(script, tmp_path) == ["True b''", "False"]
+
+
+def test_a_new_file_system_keeps_what_starts_the_firmware(tmp_path: Path) -> None:
+    script = """
+import os
+def write(path, content):
+    with open(path, "wb") as file:
+        file.write(content)
+for folder in ("/lib", "/lib/firmware", "/records"):
+    os.mkdir(folder)
+for path in ("/boot.py", "/main.py", "/lib/firmware/loader.mpy", "/records/keys", "/else"):
+    write(path, path.encode())
+from firmware.ports.esp32.board import Board
+Board().format()
+print(sorted(os.listdir("/")), os.listdir("/lib/firmware"))
+with open("/lib/firmware/loader.mpy", "rb") as file:
+    print(file.read())
+"""
+    assert run(script, tmp_path) == [
+        "['board.json', 'boot.py', 'lib', 'main.py', 'profile.cbor', 'repo'] ['loader.mpy']",
+        "b'/lib/firmware/loader.mpy'",
+    ]
+
+
+def test_a_file_system_that_cannot_be_mounted_is_made_where_nothing_can_be_lost(
+    tmp_path: Path,
+) -> None:
+    script = """
+import vfs
+vfs.umount("/")
+chip.add_partition("vfs", 64)
+board, runner = esp32_rig.start(port)
+print(runner._gateway.logs())
+import os
+print(sorted(os.listdir("/")))
+"""
+    assert run(script, tmp_path) == [
+        "['no gateway: there is no valid profile of a car: run carport flash']",
+        "['blocks', 'records', 'repo']",
+    ]
+
+
+def test_the_led_shows_that_a_new_board_can_be_paired(tmp_path: Path) -> None:
+    script = """
+clock = esp32_rig.Clock()
+board, runner = esp32_rig.start(port, clock)
+for clock.now in range(0, 2000, 250):
+    runner.turn()
+print(chip.wire(hardware["led"]).edges)
+"""
+    assert run(script, tmp_path) == ["[0, 1, 0, 1, 0]"]
+
+
+def test_an_led_may_have_colours(tmp_path: Path) -> None:
+    script = """
+esp32_rig.start(port)[1].turn()
+print(chip.pixels)
+"""
+    hardware = {**BOARDS[DEVKIT].settings(1), "led": {"ws2812": 4}}
+    assert run(script, tmp_path, hardware) == ["[[(0, 0, 24)]]"]
