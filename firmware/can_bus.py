@@ -99,9 +99,13 @@ class CanBus:
 
         What it was given and has not sent by now is never sent.
         """
-        can = self._can
         self._read_counters()
-        can.deinit()
+        self._can.deinit()
+        self.wake(is_armed, now_ms)
+
+    def wake(self, is_armed: bool, now_ms: int) -> None:
+        """Start the controller that was taken off the bus, as `set_armed` does."""
+        can = self._can
         self._in_flight = [None] * can.TX_QUEUE_LEN
         self.waits_until_ms = 0
         self._outcomes = bytearray(can.TX_QUEUE_LEN)
@@ -115,9 +119,10 @@ class CanBus:
     def sleep(self) -> bool:
         """Leave the bus, for the controller's own sleep where it has one; tell whether it did.
 
-        The bus may wake it in that moment; `set_armed` is the way back.
+        The bus may wake it in that moment; `wake` is the way back.
         """
         can = self._can
+        self._read_counters()
         can.deinit()
         try:
             can.init(self._bitrate, can.MODE_SLEEP, **self._timing)

@@ -15,8 +15,9 @@ Rules:
        10 s        after the last frame on the bus, and the last byte on the cable
        as long     as somebody observes, or it is in the middle of what must not be cut off: a
                    command or its limit, pairing, arming, the trial of an update
-3. With a low battery it stays up for the minute after its start, for the bus and the cable, and
-   for what must not be cut off; for nobody's requests. It wakes once an hour at most.
+3. With a low battery it stays up for the minute after its start, for the bus and the cable, for
+   what must not be cut off, and to see whether a battery that is back above keeps so; for nobody's
+   requests. It wakes once an hour at most.
 4. Nobody who only looks keeps it awake, but by observing: what polls a car must not drain it.
 
 It sends nothing. A locked, idle car hears nothing of it, awake or asleep.
@@ -102,6 +103,8 @@ class Power:
             until_ms = max(until_ms, self._fresh_until_ms)
             if asked_ms is not None:
                 until_ms = max(until_ms, asked_ms + _ASKED_MS // self._pace)
+        elif self._crossed_ms is not None:  # charged, perhaps
+            until_ms = max(until_ms, self._crossed_ms + _SUPPLY_MS // self._pace)
         if is_held or (is_observed and not self.is_forced):
             until_ms = max(until_ms, now_ms + _HEARD_MS // self._pace)
         self._until_ms = until_ms

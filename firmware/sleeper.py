@@ -74,10 +74,12 @@ class Sleeper:
     def sleep(self, now_ms: int) -> None:
         """Sleep; what follows is the board's next start. It stays up if a bus wakes just now."""
         power, port = self._power, self._port
+        asleep = 0
         for bus in self._buses:
+            asleep += 1
             if not bus.sleep():
-                for each in self._buses:
-                    each.set_armed(self._gateway.is_armed, now_ms)
+                for each in self._buses[:asleep]:
+                    each.wake(self._gateway.is_armed, now_ms)
                 return
         why = " for the 12 V battery is low" if power.is_forced else ""
         self._log(f"asleep for {power.interval_s} s{why}, unless the bus or the button wakes it")

@@ -146,6 +146,15 @@ def test_it_is_free_again_300_mv_above_for_a_minute() -> None:
     assert board.sleeps_within(HOUR) is None
 
 
+def test_a_battery_that_was_charged_meanwhile_is_watched_for_a_minute() -> None:
+    board = Board(is_forced=True, settings=REACHABLE)
+    board.supply_mv = 12_100
+    assert board.sleeps_within(50 * SECOND) is None
+    board.supply_mv = 12_800
+    assert board.sleeps_within(HOUR) is None
+    assert board.power.describe(0)["state"] == "reachable"
+
+
 def test_a_board_that_woke_with_a_low_battery_sleeps_after_its_first_minute() -> None:
     board = Board(woken_by="button", is_forced=True, settings=REACHABLE)
     board.supply_mv = 12_100  # above the threshold, below the way back
