@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from firmware.crash_log import CrashLog
     from firmware.slot_writer import SlotWriter
 
-DAMAGED = "the storage is damaged: to erase it, keys too, press the button right after power-on, for 10 s"
+DAMAGED = "the storage is damaged: to erase it, keys too, hold the button for 10 s after power-on"
 NO_PROFILE = "there is no valid profile of a car: run carport flash"
 NOT_A_BENCH = (
     "this profile routes between buses, which is for a bench alone: in a car Carport is a leaf. "

@@ -17,7 +17,7 @@ from gateway.coap.message import Message
 from gateway.coap.numbers import ACK, SERVICE_UNAVAILABLE
 from tests.fake_gateway import Cable
 
-DAMAGED = "the storage is damaged: to erase it, keys too, press the button right after power-on, for 10 s"
+DAMAGED = "the storage is damaged: to erase it, keys too, hold the button for 10 s after power-on"
 
 
 @contextmanager
