@@ -1,5 +1,8 @@
-"""Runs first on a board: keeps ESP-IDF's own log lines off the serial port. Not run on one yet."""
+"""Runs first on a board: keeps ESP-IDF's own lines off the port that may be the cable.
+
+Not run on a board yet.
+"""
 
 import esp
 
-esp.osdebug(None)
+esp.osdebug(0, esp.LOG_NONE)
