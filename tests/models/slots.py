@@ -100,7 +100,11 @@ class Slots(Updates):
         start = number * BLOCK_BYTES
         if start not in (0, len(self.content)):
             return aiocoap.Message(code=aiocoap.REQUEST_ENTITY_INCOMPLETE)
-        self.content = package[: start + BLOCK_BYTES]
+        self.content = self.content[:start]
+        self.content += package[start : start + BLOCK_BYTES]
+        if start + BLOCK_BYTES >= len(package) and self.content != package:
+            self.content = b""
+            return aiocoap.Message(code=aiocoap.UNPROCESSABLE_ENTITY, payload=b"another hash")
         return aiocoap.Message(code=aiocoap.CONTINUE)
 
     async def activate(self, sha256: bytes) -> None:

@@ -46,7 +46,7 @@ def choose(port: Port) -> "tuple[int, bool]":
     """Return which slot the loader would start now, 0 for none, and whether it is on trial."""
     if MOUNT[1:] in os.listdir("/"):
         vfs.umount(MOUNT)
-    loader.port = port  # type: ignore[assignment]
+    loader._port = lambda: port
     return loader._mount("")
 
 

@@ -72,6 +72,13 @@ def test_what_has_arrived_is_not_sent_again() -> None:
     assert slots.puts == []
 
 
+def test_what_turns_out_to_be_damaged_is_sent_once_more() -> None:
+    slots = Slots()
+    slots.content = PACKAGE[:1000] + b"?" + PACKAGE[1001 : 7 * 512]
+    update(slots)
+    assert slots.puts == [*range(7, BLOCKS), *range(BLOCKS)]
+
+
 def test_somebody_elses_package_is_replaced() -> None:
     slots = Slots()
     slots.content = make_package(seed=2)[: 4 * 512]

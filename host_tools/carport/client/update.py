@@ -163,6 +163,7 @@ class Update:
     async def _send(self, number: int) -> None:
         """Send all blocks from one on; where one is lost, go on where the board says."""
         failures = 0
+        is_resumed = number > 0
         while number < blocks(self._package):
             self._tell("sending", number * BLOCK_BYTES)
             try:
@@ -170,7 +171,9 @@ class Update:
                 is_lost = response.code is aiocoap.REQUEST_ENTITY_INCOMPLETE
             except NoAnswerError:
                 is_lost = True
-            if not is_lost:
+            if not is_lost and response.code is aiocoap.UNPROCESSABLE_ENTITY and is_resumed:
+                number, is_resumed = 0, False  # what was there was not all ours
+            elif not is_lost:
                 accepted(response)
                 number += 1
                 failures = 0
