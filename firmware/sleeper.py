@@ -74,11 +74,9 @@ class Sleeper:
     def sleep(self, now_ms: int) -> None:
         """Sleep; what follows is the board's next start. It stays up if a bus wakes just now."""
         power, port = self._power, self._port
-        asleep = 0
-        for bus in self._buses:
-            asleep += 1
+        for index, bus in enumerate(self._buses):
             if not bus.sleep():
-                for each in self._buses[:asleep]:
+                for each in self._buses[: index + 1]:
                     each.wake(self._gateway.is_armed, now_ms)
                 return
         why = " for the 12 V battery is low" if power.is_forced else ""

@@ -283,7 +283,8 @@ class Gateway:
         """Store what is in memory alone: the board sleeps once all is saved and sent."""
         if self._may_record():
             self._home.rest(now_ms)
-            self._keys.ring.store_uses()
+            if self._clock.unix_s(now_ms) is not None:
+                self._keys.ring.store_uses()
 
     @property
     def has_proven_itself(self) -> bool:

@@ -1,10 +1,12 @@
 """The board's power modes, as their rules say; the same in MicroPython, where the VM is."""
 
+from random import Random
 from typing import Any
 
 import pytest
 
 from firmware.power import Power
+from tests.vm import Both
 
 STORED = {"mode": "stored", "interval_s": 900, "low_mv": 12_000}
 REACHABLE = {"mode": "reachable", "interval_s": 900, "low_mv": 12_000}
@@ -204,3 +206,25 @@ def test_a_hurried_board_is_as_patient_by_that_much_less() -> None:
     power = Power("timer", False, 0, pace=60)
     assert not power.look(STORED, None, 0, None, False, False, 999)
     assert power.look(STORED, None, 0, None, False, False, 1000)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_micropython_decides_alike(both: Both, seed: int) -> None:
+    random = Random(seed)
+    now_ms = 0
+    looks = []
+    for _ in range(200):
+        now_ms += random.choice([SECOND, 20 * SECOND, 5 * MINUTE])
+        settings = random.choice([STORED, REACHABLE, None])
+        supply_mv = random.choice([None, 11_900, 12_100, 12_700])
+        asked_ms = random.choice([None, now_ms - MINUTE])
+        is_observed, is_held = random.random() < 0.1, random.random() < 0.1
+        heard_ms = now_ms - random.choice([0, 9, 11]) * SECOND
+        looks.append([settings, supply_mv, heard_ms, asked_ms, is_observed, is_held, now_ms])
+    told = both("tests.differential.power", "walk", "bus", False, looks)
+    assert {True, False} <= set(told[::2])
+
+
+def test_micropython_keeps_alike(both: Both) -> None:
+    for now_s in (812_345_678, 812_999_999, 0):
+        both("tests.differential.power", "keep", True, 1_790_000_000, 812_345_678, now_s)
