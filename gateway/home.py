@@ -107,12 +107,15 @@ class Home:
         """Take updates of the firmware, which has this version; see UpdateResource."""
 
         def load(now_ms: int) -> "Any":
-            from gateway.resources.update import UpdateResource
-
             try:
+                from gateway.resources.update import UpdateResource
+
                 writer = open_writer()
             except OSError as error:
                 raise BusyError(f"no update here: {error}")
+            except MemoryError:  # once it has restarted, the heap is in one piece
+                self._restart_soon(now_ms)
+                raise BusyError("the board starts anew, to have room")
             resource = UpdateResource(writer, version, self.ledger, may_write, self._restart_soon)
             self._resources[b"update"] = resource
             return resource

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from carport.emulator.deep_sleep import DeepSleep
-from carport.emulator.flash_image import slot_bytes
+from carport.emulator.flash_image import slot_heap_bytes
 from carport.emulator.rom_image import flash_bytes, rom_image
 from carport.emulator.vm import MicroPython
 from carport.errors import CarportError
@@ -148,7 +148,7 @@ class FirmwareProcess:
         size = self._image.stat().st_size
         flash = self._settings["flash"]
         boot = _BOOT.format(image=self._image.name, size=size, flash=flash)
-        heap_bytes = HEAP_BYTES + flash_bytes(self._image) + slot_bytes(Path(flash))
+        heap_bytes = HEAP_BYTES + flash_bytes(self._image) + slot_heap_bytes(Path(flash))
         process = await asyncio.create_subprocess_exec(
             *(self._vm.executable, "-X", f"heapsize={heap_bytes}", "-c", boot),
             cwd=self._device_code,

@@ -10,8 +10,11 @@ _BOOT_AT = 512 * 4096
 _SLOTS_AT = (0, 514 * 4096, 594 * 4096)
 
 
-def slot_bytes(flash: Path) -> int:
-    """Return the size of the code and the files in the slot that is to run, 0 if none is."""
+def slot_heap_bytes(flash: Path) -> int:
+    """Return what the files of the slot that is to run take in the VM's heap, 0 if none is.
+
+    The collector has 3 bits for each 32 bytes.
+    """
     if not flash.exists():
         return 0
     with flash.open("rb") as image:
@@ -22,9 +25,10 @@ def slot_bytes(flash: Path) -> int:
             return 0
         image.seek(_SLOTS_AT[slot])
         try:
-            return package.decode(image.read(package.HEAD_BYTES)).size
+            size = package.decode(image.read(package.HEAD_BYTES)).size
         except DecodeError:
             return 0
+    return size + size * 3 // (8 * 32)
 
 
 def forget_updates(flash: Path) -> None:
