@@ -17,8 +17,8 @@ CORE_LIBRARY = {"binascii", "hashlib", "struct"}
 
 MICROPYTHON_LIBRARY = CORE_LIBRARY | {
     *("array", "asyncio", "collections", "cryptolib", "deflate", "errno", "esp", "esp32", "gc"),
-    *("io", "json", "machine", "math", "micropython", "network", "os", "platform", "random"),
-    *("select", "socket", "sys", "termios", "time", "uctypes", "vfs"),
+    *("io", "json", "machine", "math", "micropython", "neopixel", "network", "os", "platform"),
+    *("random", "select", "socket", "sys", "termios", "time", "uctypes", "vfs"),
 }
 
 # What the files of a layer must not know, not even for the type checker.

@@ -25,11 +25,11 @@ from typing import Any, Self
 import can
 
 from carport.hub import Hub
+from firmware.bench_host import Host
 from gateway import profile_file, slipmux
 from tests.aes import AES
 from tests.bench import inputs
 from tests.bench.firmware_with_probe import READ
-from tests.bench.host import Host
 from tests.bench.vm import bench_vm
 
 HOST = "127.0.0.1"

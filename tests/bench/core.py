@@ -7,8 +7,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from firmware.bench_loop import OPERATIONS
 from tests.bench import inputs
-from tests.bench.core_loop import OPERATIONS
 from tests.bench.vm import bench_vm
 
 VM_RUNS = 500

@@ -12,10 +12,10 @@ import os
 import time
 
 from firmware.aes import AES
+from firmware.bench_loop import DOORS, Rig
 from firmware.can_bus import CanBus
 from firmware.drivers.mcp2515_filters import WantedIds
 from gateway import cbor
-from tests.bench.core_loop import DOORS, Rig
 from tests.mcp2515_rig import BITRATE
 from tests.mcp2515_rig import Rig as ChipRig
 

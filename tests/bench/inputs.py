@@ -1,14 +1,19 @@
-"""What both interpreters are given: the reference car, compiled, and its frames by cantools."""
+"""What both interpreters are given: the reference car, compiled, and its frames by cantools.
 
+python -m tests.bench.inputs FILE       writes them for firmware/bench.py on a board
+"""
+
+import sys
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from carport.emulator.emulator import DEFAULT_CAR
 from carport.profile import compile_profile
 from carport.profile.installed import profile_folder
+from firmware.bench_loop import DOORS, DRIVE
 from gateway import cbor
-from tests.bench.core_loop import DOORS, DRIVE
 from tests.differential.frames import protected
 from tests.models.car import CLOSED, LOCKS, database
 
@@ -41,3 +46,7 @@ def for_the_vm() -> bytes:
     """Return the profile and the frames in CBOR."""
     lists = {name: [list(each) for each in sent] for name, sent in frames().items()}
     return cbor.encode([profile(), lists])
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_bytes(for_the_vm())

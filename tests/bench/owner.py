@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from tests.bench.host import Host
+    from firmware.bench_host import Host
 
 TIME_S = 1_800_000_000
 

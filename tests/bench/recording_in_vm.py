@@ -24,13 +24,13 @@ import vfs  # type: ignore[import-not-found]
 gc.threshold(4096)  # type: ignore[attr-defined]  # until all is made, as in firmware/main.py
 
 from firmware.aes import AES  # noqa: E402
+from firmware.bench import time_us  # noqa: E402
+from firmware.bench_loop import Lock, Rig, Status  # noqa: E402
 from firmware.key_partition import KeyPartition  # noqa: E402
 from firmware.ports.unix.flash import Flash, Partition  # noqa: E402
 from firmware.storage import Storage  # noqa: E402
 from gateway import cbor  # noqa: E402
 from gateway.coap.numbers import GET  # noqa: E402
-from tests.bench.core_in_vm import time_us  # noqa: E402
-from tests.bench.core_loop import Lock, Rig, Status  # noqa: E402
 from tests.bench.owner import Owner  # noqa: E402
 
 BLOCKS = 512

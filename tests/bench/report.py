@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from carport.emulator.firmware_process import HEAP_BYTES
+from firmware.bench_loop import OPERATIONS
 from tests.bench.core import Cost
 from tests.bench.figures import median, p99, text
 from tests.bench.lock_to_confirmed import Locks
@@ -13,16 +14,6 @@ from tests.bench.tables import SLOWER_HIGH, SLOWER_LOW, table
 from tests.bench.vm import bench_vm
 
 BUDGET = 3.0
-
-_OPERATIONS = {
-    "status": "GET /lock, its state encoded anew",
-    "status_again": "GET /lock within 20 ms of another",
-    "refused": "refused command (unlock while driving), to its receipt",
-    "lock": "lock, from its datagram to its frame",
-    "frame_accepted": "received CAN frame, accepted",
-    "frame_unknown": "received CAN frame, refused by its id",
-    "frame_damaged": "received CAN frame, refused by its checksum",
-}
 
 
 def render(results: Results, date: str) -> str:
@@ -65,9 +56,9 @@ def _requests(results: Results) -> str:
     kinds: list[tuple[str, Sequence[float], bool]] = [
         ("bare echo: `recvfrom`, `sendto`", times.bare_echo, False),
         ("echo through the firmware's loop", times.echo, False),
-        (_OPERATIONS["status"], times.status, True),
-        (_OPERATIONS["status_again"], times.status_again, True),
-        (_OPERATIONS["refused"], times.refused, True),
+        (OPERATIONS["status"].title, times.status, True),
+        (OPERATIONS["status_again"].title, times.status_again, True),
+        (OPERATIONS["refused"].title, times.refused, True),
     ]
     rows = []
     for name, samples, has_budget in kinds:
@@ -126,7 +117,7 @@ and its hub wakes each millisecond.
 def _core(results: Results) -> str:
     rows = [
         [
-            _OPERATIONS[name],
+            OPERATIONS[name].title,
             *_figures(cost.cpython_us),
             *_figures(cost.vm_us),
             f"{cost.vm_bytes:,}",
@@ -227,7 +218,7 @@ def _projection(results: Results) -> str:
     rows = []
     for name, cost in _in_order(results):
         vm_us = median(cost.vm_us)
-        rows.append([_OPERATIONS[name], text(vm_us), _projected_ms(vm_us / 1000)])
+        rows.append([OPERATIONS[name].title, text(vm_us), _projected_ms(vm_us / 1000)])
     own_ms = median(results.boots.own_ms)
     rows.append(
         ["boot, by the firmware's own clock", f"{own_ms * 1000:,.0f}", _projected_ms(own_ms)]
@@ -244,7 +235,7 @@ only a board has: Wi-Fi, the CAN driver, the time flash takes.
 
 
 def _in_order(results: Results) -> list[tuple[str, Cost]]:
-    return [(name, results.core[name]) for name in _OPERATIONS]
+    return [(name, results.core[name]) for name in OPERATIONS]
 
 
 def _projected_ms(vm_ms: float) -> str:

@@ -15,8 +15,8 @@ import time
 gc.threshold(4096)  # type: ignore[attr-defined]  # until all is made, as in firmware/main.py
 
 from firmware.aes import AES  # noqa: E402
+from firmware.bench_loop import Lock, Refused, Rig, Status  # noqa: E402
 from gateway import cbor  # noqa: E402
-from tests.bench.core_loop import Lock, Refused, Rig, Status  # noqa: E402
 
 HOUR_MS = 3_600_000
 STATUS_MS = 10_000

@@ -67,7 +67,7 @@ class Host:
     def state(self) -> "list[Any]":
         """What another Host needs to go on with this one's numbers."""
         sequence = int.from_bytes(self._sequence.next_piv(), "big")
-        return self._identity + [sequence, self._command_id]  # noqa: RUF005 - for MicroPython
+        return self._identity + [sequence, self._command_id]
 
     def _pair(
         self, random: "Callable[[int], bytes]", exchange: "Callable[[bytes], bytes]"

@@ -1,4 +1,4 @@
-"""The command-handling loop in the core alone, for both interpreters.
+"""What is measured of the command-handling loop: the core alone, for both interpreters.
 
 The car drives at 50 km/h with its doors closed and locked, so it can be locked, and an unlock is
 refused. The shell is as small as can be: saves are acknowledged at once, datagrams go nowhere.
@@ -7,11 +7,13 @@ Each operation has `prepare()`, then `run()`, which is measured and stands for `
 same, then `check()`, which raises AssertionError if that is not what happened.
 """
 
+from collections import OrderedDict
+
+from firmware.bench_host import Host
 from gateway import cbor
 from gateway.coap.numbers import CHANGED, CONFLICT, CONTENT, ECHO, GET
 from gateway.core import Gateway
 from gateway.vehicle.commands import STATE_ACTIVE
-from tests.bench.host import Host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -140,6 +142,7 @@ def no_block(name: str) -> None:
 class Operation:
     """One thing that is measured; see the top of this file."""
 
+    title = ""
     repeats = 1
 
     def __init__(self, rig: Rig) -> None:
@@ -157,6 +160,8 @@ class Operation:
 
 class Status(Operation):
     """An authenticated GET of /lock, for which the state is encoded."""
+
+    title = "GET /lock, its state encoded anew"
 
     def __init__(self, rig: Rig) -> None:
         Operation.__init__(self, rig)
@@ -176,6 +181,8 @@ class Status(Operation):
 class StatusAgain(Status):
     """The same, soon enough after another one to be given the same encoded state."""
 
+    title = "GET /lock within 20 ms of another"
+
     def prepare(self) -> None:
         Status.prepare(self)
         self.run()
@@ -185,6 +192,8 @@ class StatusAgain(Status):
 
 class Refused(Status):
     """A command with a fresh Echo that an interlock refuses, to its receipt."""
+
+    title = "refused command (unlock while driving), to its receipt"
 
     def prepare(self) -> None:
         self._rig.advance()
@@ -198,6 +207,8 @@ class Refused(Status):
 
 class Lock(Operation):
     """A command from its datagram until its frame is handed out, its intent saved at once."""
+
+    title = "lock, from its datagram to its frame"
 
     def __init__(self, rig: Rig) -> None:
         Operation.__init__(self, rig)
@@ -227,6 +238,7 @@ class Lock(Operation):
 class Frame(Operation):
     """A received CAN frame that is accepted."""
 
+    title = "received CAN frame, accepted"
     repeats = ROUNDS_A_RUN * FRAMES_A_RUN
     counter = "accepted"
 
@@ -259,6 +271,7 @@ class Frame(Operation):
 class UnknownFrame(Frame):
     """A received CAN frame that is refused by its id."""
 
+    title = "received CAN frame, refused by its id"
     counter = "unknown_id"
 
     def frame(self) -> "list[Any]":
@@ -268,6 +281,7 @@ class UnknownFrame(Frame):
 class DamagedFrame(Frame):
     """A received CAN frame that is refused by its checksum."""
 
+    title = "received CAN frame, refused by its checksum"
     counter = "bad_checksum"
 
     def frame(self) -> "list[Any]":
@@ -276,12 +290,14 @@ class DamagedFrame(Frame):
         return [arbitration_id, memoryview(damaged), 0, 0]
 
 
-OPERATIONS: "dict[str, type[Operation]]" = {
-    "status": Status,
-    "status_again": StatusAgain,
-    "refused": Refused,
-    "lock": Lock,
-    "frame_accepted": Frame,
-    "frame_unknown": UnknownFrame,
-    "frame_damaged": DamagedFrame,
-}
+OPERATIONS: "OrderedDict[str, type[Operation]]" = OrderedDict(
+    (
+        ("status", Status),
+        ("status_again", StatusAgain),
+        ("refused", Refused),
+        ("lock", Lock),
+        ("frame_accepted", Frame),
+        ("frame_unknown", UnknownFrame),
+        ("frame_damaged", DamagedFrame),
+    )
+)
