@@ -108,22 +108,19 @@ def _heard(bus: Bus, about: str, rate: str) -> Finding:
         text = "nobody acknowledges what the gateway sends, and nothing is heard"
         return problem(about, text, _WAKE)
     if bus.breaks is None:
-        text = (
-            "nothing is heard, and this controller cannot tell what breaks while it only listens"
-        )
+        text = "nothing is heard, and this controller cannot tell what breaks"
         return note(about, text, f"{_WAKE}. A wrong bit rate looks alike")
     return note(about, "nothing is heard, and nothing breaks", _WAKE)
 
 
 def _bus(looks: list[dict[str, Any]], bitrates: dict[str, int]) -> Bus:
     first, last = looks[0], looks[-1]
-    later = looks[1:] or looks
     is_listening = last["state"] == "listen-only"
     return Bus(
         name=last["bus"],
         state=last["state"],
-        frames_per_second=max(look.get("frames_per_second", 0) for look in later),
-        load_percent=max(look.get("load_percent", 0) for look in later),
+        frames_per_second=last.get("frames_per_second", 0),  # what came before is forgotten
+        load_percent=last.get("load_percent", 0),
         breaks=_breaks(looks, is_listening),
         is_unacknowledged=last.get("tx_pending", 0) > 0 and last.get("tec", 0) >= _WARNING,
         bus_offs=last.get("bus_offs", 0),
@@ -138,7 +135,7 @@ def _breaks(looks: list[dict[str, Any]], is_listening: bool) -> float | None:
     pairs = list(pairwise(looks))
     if all("broken" in look for look in looks):
         broken = [after["broken"] > before["broken"] for before, after in pairs]
-    elif is_listening:
+    elif is_listening or "rec" not in looks[-1]:
         return None
     else:
         broken = [
