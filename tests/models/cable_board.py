@@ -43,7 +43,7 @@ class CableBoard:
     Attributes:
         path: the serial port
         flash: the file that is its flash chip
-        cut_after: how many bytes the bootloader hears before the cable is pulled, once
+        cut_after: how many bytes the bootloader hears before the cable is pulled
         log: what MicroPython has said while it ran
 
     hardware: its board.json.
@@ -76,8 +76,6 @@ class CableBoard:
     ) -> None:
         self._is_ending = True
         self._thread.join()
-        self._replace(None)
-        os.close(self._master)
 
     def _carry(self) -> None:
         """Carry bytes both ways until the end."""
@@ -95,6 +93,8 @@ class CableBoard:
             elif self._behind is not None and self._behind.fd in events:
                 self._from_board(is_open)
             is_decided = is_decided and is_open
+        self._replace(None)
+        os.close(self._master)
 
     def _wait(self, is_open: bool) -> dict[int, int]:
         """Wait for bytes of either side; while the port is closed, the kernel says so at once."""
@@ -120,9 +120,7 @@ class CableBoard:
         if self.cut_after is not None and isinstance(self._behind, _Bootloader):
             self.cut_after -= len(data)
             if self.cut_after < 0:
-                self.cut_after = None
-                os.close(self._master)  # as if it was unplugged
-                self._is_ending = True
+                self._is_ending = True  # and the port goes away
                 return
         self._behind.write(data)
 

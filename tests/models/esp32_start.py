@@ -99,8 +99,9 @@ def make_chip(repository: str, hardware: "dict[str, Any]") -> None:
     vfs.mount(vfs.VfsPosix(repository), "/repo")
     vfs.umount("/")
     sys.path[:] = ["/repo/tests/shims", "/repo"]
-    import esp32
-    import machine
+    import esp32  # type: ignore[import-not-found]
+    import machine  # type: ignore[import-not-found]
+
     from tests.models.mcp2515 import Chip
     from tests.shims import chip
 
@@ -114,7 +115,7 @@ def make_chip(repository: str, hardware: "dict[str, Any]") -> None:
     for name in list(sys.modules):
         if name.split(".")[0] in ("gateway", "firmware"):
             sys.modules.pop(name)
-    sys.modules["sys"] = Sys()
+    sys.modules["sys"] = Sys()  # type: ignore[assignment]
     sys.path[:] = ["", ".frozen", "/lib"]
 
 

@@ -36,9 +36,12 @@ _NOT_ALLOWED = re.compile(r"Errno 13\]|Permission denied")
 _SILENT = re.compile(r"Failed to connect|Wrong boot mode|Download mode successfully")
 _LOST = re.compile(
     r"No serial data|data stream stopped|stopped responding|disconnected|Errno 5\]|Errno 6\]|"
-    r"write timeout|Invalid head of packet|Could not configure port",
+    r"write timeout|Invalid head of packet|Could not configure port|originates from pySerial",
     re.IGNORECASE,
 )
+
+
+_GONE = "Lost connection"  # said before esptool waits for the chip to come back
 
 
 class CableError(NoAnswerError):
@@ -187,7 +190,7 @@ class Chip:
         if _CHIP.search(said):
             self._is_stopped = not is_started
         if process.returncode and (accept is None or accept not in said):
-            raise _explain(self._port, said)
+            raise explain(self._port, said)
         return said
 
 
@@ -201,7 +204,7 @@ def _files(regions: Sequence[Region], folder: Path) -> list[str]:
     return words
 
 
-def _explain(port: str, said: str) -> CarportError:
+def explain(port: str, said: str) -> CarportError:
     """Return what esptool's words mean for who flashes a board."""
     if "Could not open" in said:
         if _NO_PORT.search(said):
@@ -211,12 +214,12 @@ def _explain(port: str, said: str) -> CarportError:
                 f"you may not open {port}: add yourself to its group (dialout, or uucp)"
             )
         return NoAnswerError(f"another program is using {port}: end it, and flash again")
-    if _SILENT.search(said):
+    if _SILENT.search(said) and _GONE not in said:
         return NoAnswerError(
             f"no ESP32 answers at {port}: hold the board's button BOOT, press RESET, let BOOT go, "
             "and flash again with ESPTOOL_BEFORE=no-reset in the environment"
         )
-    if _LOST.search(said):
+    if _LOST.search(said) or _GONE in said:
         return CableError(
             "the connection to the board broke off: check the cable, and run the same again, "
             "which goes on from there"

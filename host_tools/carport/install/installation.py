@@ -64,9 +64,7 @@ class ReplPort(Protocol):
 
     def copy(self, files: Mapping[str, bytes], progress: Progress = ...) -> None: ...
 
-    def write_partition(self, label: str, data: bytes) -> None: ...
-
-    def restart(self) -> None: ...
+    def write_partition_and_restart(self, label: str, data: bytes) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -134,19 +132,18 @@ def install(
         CarportError: it cannot be done; the same again goes on from there.
     """
     regions = [*_erased(flash_mib, is_fresh), *_firmware(content, flash_mib)]
-    if content.image.is_frozen:
-        regions.append(_record(flash_mib))
     chip.write(regions, report("Writing"))
-    chip.start()
     if content.image.is_frozen:
+        chip.write([_record(flash_mib)])
+        chip.start()
         return
+    chip.start()
     starting = report("Starting MicroPython")
     starting(0, 1)
     repl.wait()
     starting(1, 1)
     repl.copy(content.files, report("Copying the loader"))
-    repl.write_partition(_BOOT, boot_record.slot_a_runs())
-    repl.restart()
+    repl.write_partition_and_restart(_BOOT, boot_record.slot_a_runs())
 
 
 def whole_flash(content: Content, flash_mib: int, vfs: bytes) -> bytes:

@@ -80,18 +80,10 @@ class Repl:
                 )
             time.sleep(_PAUSE_S)
 
-    def missing(self, files: Mapping[str, bytes]) -> list[str]:
-        """Return the paths of files that are not on the board with this content.
-
-        Raises:
-            CarportError: the board does not answer.
-        """
-        return _missing(files, self._run(["exec", _HASHES.format(paths=list(files))]))
-
     def copy(
         self, files: Mapping[str, bytes], progress: Callable[[int, int], None] = lambda n, of: None
     ) -> None:
-        """Copy what the board has not got, and compare.
+        """Copy files, but for those that are there already, and compare.
 
         files: contents by their absolute paths on the board.
 
@@ -99,26 +91,23 @@ class Repl:
             CarportError: the board does not take them.
         """
         progress(0, len(files))
-        wanted = self.missing(files)
-        if wanted:
-            folders = {str(parent) for path in wanted for parent in PurePosixPath(path).parents}
-            words = ["exec", _MAKE_FOLDERS.format(paths=sorted(folders - {"/"})), "+"]
-            with tempfile.TemporaryDirectory(prefix="carport-") as folder:
-                for index, path in enumerate(wanted):
-                    staged = Path(folder, str(index))
-                    staged.write_bytes(files[path])
-                    words += ["fs", "cp", str(staged), f":{path}", "+"]
-                words += ["exec", _HASHES.format(paths=list(files))]
-                left = _missing(files, self._run(words))
-            if left:
-                raise CarportError(
-                    f"{left[0]} does not read back as it was written: flash again, with --erase "
-                    "if it stays so"
-                )
+        folders = {str(parent) for path in files for parent in PurePosixPath(path).parents}
+        words = ["exec", _MAKE_FOLDERS.format(paths=sorted(folders - {"/"})), "+"]
+        with tempfile.TemporaryDirectory(prefix="carport-") as folder:
+            for index, (path, content) in enumerate(files.items()):
+                staged = Path(folder, str(index))
+                staged.write_bytes(content)
+                words += ["fs", "cp", str(staged), f":{path}", "+"]
+            said = self._run([*words, "exec", _HASHES.format(paths=list(files))])
+        if different := _different(files, said):
+            raise CarportError(
+                f"{different[0]} does not read back as it was written: flash again, with --erase "
+                "if it stays so"
+            )
         progress(len(files), len(files))
 
-    def write_partition(self, label: str, data: bytes) -> None:
-        """Write whole blocks to a partition of the board, and compare.
+    def write_partition_and_restart(self, label: str, data: bytes) -> None:
+        """Write whole blocks to a partition, compare, and start the board afresh.
 
         Raises:
             CarportError: the board does not take them.
@@ -127,15 +116,7 @@ class Repl:
             data[start : start + _BLOCK_BYTES].rstrip(b"\xff").hex()
             for start in range(0, len(data), _BLOCK_BYTES)
         ]
-        self._run(["exec", _WRITE_PARTITION.format(label=label, blocks=blocks)])
-
-    def restart(self) -> None:
-        """Start the board afresh.
-
-        Raises:
-            CarportError: it does not answer.
-        """
-        self._run(["reset"])
+        self._run(["exec", _WRITE_PARTITION.format(label=label, blocks=blocks), "+", "reset"])
 
     def _run(self, words: list[str]) -> str:
         code, said = self._try(words, _COPY_TIMEOUT_S)
@@ -170,7 +151,7 @@ class Repl:
         return done.returncode, done.stdout
 
 
-def _missing(files: Mapping[str, bytes], said: str) -> list[str]:
+def _different(files: Mapping[str, bytes], said: str) -> list[str]:
     """Return the paths of files whose hashes, in the last line that was said, differ."""
     try:
         found = json.loads(said.strip().splitlines()[-1])
