@@ -35,14 +35,19 @@ def discover(timeout_s: float, as_json: bool) -> None:
     from carport.client.lan import discover as ask
 
     emulated = {emulator.address: emulator.serial_port for emulator in running_emulators()}
-    names = {address: known.name for known in known_gateways() for address in known.addresses}
+    known = known_gateways()
+    names = {address: each.name for each in known for address in each.addresses}
+    answered = asyncio.run(ask(timeout_s))
     found: list[dict[str, Any]] = [
         {"address": address, "name": names.get(address), "serial": emulated.get(address)}
-        for address in dict.fromkeys([*emulated, *asyncio.run(ask(timeout_s))])
+        for address in dict.fromkeys([*emulated, *answered])
     ]
+    here = {gateway["name"] for gateway in found if gateway["address"] in answered}
+    asleep = [each for each in known if each.wakes_each_s is not None and each.name not in here]
     if as_json:
-        print_json({"gateways": found})
-    elif not found:
+        silent = [{"name": each.name, "wakes_each_s": each.wakes_each_s} for each in asleep]
+        print_json({"gateways": found, "maybe_asleep": silent})
+    elif not found and not asleep:
         click.echo(
             "No gateway answers: check that the board is powered and on this network. "
             "The first pairing needs the cable: `carport pair`."
@@ -50,3 +55,5 @@ def discover(timeout_s: float, as_json: bool) -> None:
     for gateway in [] if as_json else found:
         serial = f", cable {gateway['serial']} (emulated)" if gateway["serial"] else ""
         click.echo(f"{gateway['address']}  {gateway['name'] or 'not paired'}{serial}")
+    for each in [] if as_json else asleep:
+        click.echo(f"{each.name} does not answer: {each.asleep}")

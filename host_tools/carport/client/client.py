@@ -40,7 +40,11 @@ _PAUSE_S = 0.2
 
 @dataclass(frozen=True)
 class System:
-    """What a gateway says of itself; platform is what the board knows: heap, storage, address."""
+    """What a gateway says of itself; platform is what the board knows: heap, storage, address.
+
+    power: how it saves power, as gateway/carport.cddl has it; empty if it neither sleeps nor
+    measures its supply.
+    """
 
     gateway: str
     version: str
@@ -50,6 +54,7 @@ class System:
     counters: dict[str, int]
     can: list[dict[str, Any]]
     platform: dict[str, Any] = field(default_factory=dict)
+    power: dict[str, Any] = field(default_factory=dict)
 
 
 class Client:
@@ -195,11 +200,14 @@ class Client:
         try:
             told = cbor2.loads(response.payload)
             known = {each.name for each in fields(System)}
-            return System(**{name: told[name] for name in told if name in known})
-        except (cbor2.CBORDecodeError, TypeError) as error:
+            system = System(**{name: told[name] for name in told if name in known})
+            wakes_each_s = system.power.get("interval_s")
+        except (cbor2.CBORDecodeError, TypeError, AttributeError) as error:
             raise CarportError(
                 "the gateway's answer cannot be read: update the board and this program together"
             ) from error
+        self.gateway = self.gateway.sleeps(wakes_each_s)
+        return system
 
     async def arm(self) -> Arming:
         """Ask that the gateway may send; it may once the board's button is pressed."""
@@ -344,10 +352,10 @@ class Client:
             if fault is not None:
                 raise fault
             await asyncio.sleep(min(_PAUSE_S, max(0.0, deadline - _now())))
-        raise NoAnswerError(
-            f"{self.gateway.name} cannot be reached, and nothing was sent: check that it is "
-            "powered and on this network, or connect the cable and give --port"
-        )
+        cure = "check that it is powered and on this network, or connect the cable and give --port"
+        if self.gateway.wakes_each_s is not None:
+            cure = f"{self.gateway.asleep}: give a --timeout of that and a minute more, or {cure}"
+        raise NoAnswerError(f"{self.gateway.name} cannot be reached, and nothing was sent: {cure}")
 
 
 async def _proves_itself(session: Session, deadline: float) -> bool:

@@ -28,6 +28,7 @@ class KnownGateway:
 
     addresses: "host:port", the one that answered last first. serial_port: as pyserial names it.
     role: ours, where it is known. key_names: whom an owner last saw in its list of keys.
+    wakes_each_s: it sleeps, and when nothing else wakes it, then this often; None if it does not.
     """
 
     folder: Path
@@ -36,11 +37,21 @@ class KnownGateway:
     profile: str | None = None
     role: Role | None = None
     key_names: list[str] = field(default_factory=list)
+    wakes_each_s: int | None = None
 
     @property
     def name(self) -> str:
         """What its owner calls it."""
         return self.folder.name
+
+    @property
+    def asleep(self) -> str:
+        """What to say when it does not answer, "" if it never sleeps."""
+        if self.wakes_each_s is None:
+            return ""
+        each_s = self.wakes_each_s
+        each = f"{each_s} s" if each_s < 120 else f"{each_s / 60:.0f} min"
+        return f"it may be asleep, and wakes each {each}, or when the car does"
 
     @property
     def contexts(self) -> ContextPool:
@@ -67,6 +78,13 @@ class KnownGateway:
     def knows_keys(self, names: list[str]) -> "KnownGateway":
         """Remember whose keys there are, for the shell's completion; return what is now known."""
         updated = replace(self, key_names=names)
+        if updated != self:
+            updated.save()
+        return updated
+
+    def sleeps(self, wakes_each_s: int | None) -> "KnownGateway":
+        """Remember whether it sleeps, for when it does not answer; return what is now known."""
+        updated = replace(self, wakes_each_s=wakes_each_s)
         if updated != self:
             updated.save()
         return updated
