@@ -295,7 +295,8 @@ def test_only_what_has_arrived_starts(board: Board, owner: Host) -> None:
     put(owner, package, 0)
     assert start(owner, package).code == CONFLICT
     assert start(owner, make(seed=2)).code == CONFLICT
-    for payload in ({}, {"sha256": b""}, {"sha256": 1}, {"sha256": bytes(32), "x": 1}, []):
+    wrong: list[Any] = [{}, {"sha256": b""}, {"sha256": 1}, {"sha256": bytes(32), "x": 1}, []]
+    for payload in wrong:
         assert owner.request(POST, ["update"], payload).code == BAD_REQUEST
     assert board.slots().active == FACTORY
 

@@ -68,7 +68,7 @@ class SlotFiles:
             return (_IS_DIRECTORY, 0, 0, 0, 0, 0, 0, 0, 0, 0)
         return (_IS_FILE, 0, 0, 0, 0, 0, self._find(path)[1], 0, 0, 0)
 
-    def open(self, path: str, mode: str) -> "SlotFile | io.TextIOWrapper":
+    def open(self, path: str, mode: str) -> "SlotFile":
         """Open a file for reading."""
         if "w" in mode or "a" in mode or "+" in mode:
             raise OSError(errno.EACCES)
