@@ -4,6 +4,7 @@ import pytest
 
 from firmware import led
 from firmware.led import Led
+from tests.vm import REPOSITORY
 
 STATES = (led.FAULT, led.PAIRING, led.UPDATING, led.ARMED, led.CONNECTED, led.LISTENING)
 COLOURS = {"fault": 4, "pairing": 1, "updating": 5, "armed": 2, "connected": 7, "listening": 7}
@@ -66,3 +67,11 @@ def test_it_goes_out_before_the_board_sleeps() -> None:
     board.led.handle_timer(board.now_ms)
     board.led.put_out()
     assert board.seen[-1] == (board.now_ms, "sleeping", 0)
+
+
+def test_the_page_has_the_states_in_their_order() -> None:
+    page = (REPOSITORY / "docs" / "board.md").read_text()
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    told = [row[0] for row in rows if len(row) == 4 and row[0] != "state"]
+    assert told == [*STATES]
+    assert "| sleeping | dark |" in page
