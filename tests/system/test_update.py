@@ -129,6 +129,29 @@ def test_an_update_is_sent_in_two_goes_and_proves_itself(owner: Owner, good: byt
     assert owner.state()["running"] == "a"
 
 
+def test_an_emulator_remembers_updates_until_it_is_to_forget_them(
+    carport_home: Path, tmp_path: Path, good: bytes, bad: bytes
+) -> None:
+    environment = {"CARPORT_HOME": str(carport_home)}
+    options = (*FREE_PORTS, "--state", str(tmp_path / "state"))
+    with (
+        EmulatorProcess(*options, environment=environment) as emulator,
+        Wire(emulator.coap, emulator.serial) as wire,
+    ):
+        owner = Owner(emulator, wire)
+        owner.send(good)
+        owner.start(good)
+        owner.wait_until(trial=False)
+        owner.send(bad)
+        said = {"sha256": read_header(bad)["sha256"]}
+        assert owner.host.request(POST, ["update"], said).code == CHANGED
+    with EmulatorProcess(*options, environment=environment) as emulator:
+        assert "slot b has not proven itself - back to a" in emulator.read_log()
+        assert "an update runs: with --factory, what is installed here" in emulator.read_log()
+    with EmulatorProcess(*options, "--factory", environment=environment) as emulator:
+        assert "slot" not in emulator.read_log()
+
+
 def test_what_crashes_goes_back_and_says_why(owner: Owner, good: bytes, bad: bytes) -> None:
     owner.send(good)
     owner.start(good)

@@ -51,6 +51,9 @@ def _interface(value: str) -> IPv4Interface:
     metavar="ADDRESS/PREFIX",
     help="Serve that network, from that address of this machine; else only this machine.",
 )
+@click.option(
+    "--factory", is_flag=True, help="Run the firmware that is installed here, no update."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object when ready.")
 def emulate(
     state: Path | None,
@@ -60,6 +63,7 @@ def emulate(
     seed: int,
     listen_only: bool,
     listen: IPv4Interface | None,
+    factory: bool,
     as_json: bool,
 ) -> None:
     """Run a gateway and its car on this machine, until Ctrl-C.
@@ -72,7 +76,9 @@ def emulate(
       carport emulate --state ~/my-emulated-car
       carport emulate --listen-only
     """
-    emulator = Emulator(state, car, coap_port, can_port, seed, print_log, listen_only, listen)
+    emulator = Emulator(
+        state, car, coap_port, can_port, seed, print_log, listen_only, listen, is_factory=factory
+    )
     asyncio.run(_run(emulator, state is not None, as_json))
 
 

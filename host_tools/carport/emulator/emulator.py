@@ -28,6 +28,7 @@ from carport.emulator.board_faults import BoardFaults
 from carport.emulator.control import ControlServer
 from carport.emulator.device_code import compile_device_code
 from carport.emulator.firmware_process import FirmwareProcess
+from carport.emulator.flash_image import forget_updates, slot_heap_bytes
 from carport.emulator.registry import announced
 from carport.emulator.serial_line import SerialLine
 from carport.emulator.vm import find_micropython
@@ -51,6 +52,7 @@ class Emulator:
     state: a folder that outlives the emulator; None for one that does not. A port of 0 is any free
     one, of None the usual one if it is free. on_log gets each line the board prints.
     is_listen_only: the board is as one in a car, which sends nothing before its owner arms it.
+    is_factory: what updates have brought into the board's flash does not run.
     listen: an address of this machine and the network that the board serves; None for loopback.
     board: more settings of firmware/ports/unix/board.py.
     """
@@ -66,6 +68,7 @@ class Emulator:
         is_listen_only: bool = False,
         listen: IPv4Interface | None = None,
         board: Mapping[str, Any] | None = None,
+        is_factory: bool = False,
     ) -> None:
         self.endpoints: dict[str, Any] = {}
         self._state = state
@@ -75,6 +78,7 @@ class Emulator:
         self._seed = seed
         self._on_log = on_log
         self._is_listen_only = is_listen_only
+        self._is_factory = is_factory
         self._listen = LOOPBACK if listen is None else listen
         self._board = {} if board is None else board
         self._parts = AsyncExitStack()
@@ -103,6 +107,9 @@ class Emulator:
         device_code = await asyncio.to_thread(compile_device_code, vm)
         compiled = await asyncio.to_thread(compile_to_file, profile, cache_dir() / "profiles")
         state = self._open_state()
+        flash = state / "flash.img"
+        if self._is_factory:
+            forget_updates(flash)
 
         hub = Hub(CHANNELS)
         can_port = await _start_hub(hub, self._can_port)
@@ -114,7 +121,7 @@ class Emulator:
         settings = {
             "name": f"carport-{coap_port}",
             "profile": str(compiled),
-            "flash": str(state / "flash.img"),
+            "flash": str(flash),
             "address": address,
             "network": str(self._listen.network),
             "coap_port": coap_port,
@@ -134,6 +141,8 @@ class Emulator:
         )
         parts.push_async_callback(firmware.stop)
         await firmware.start()
+        if slot_heap_bytes(flash):
+            self._on_log("an update runs: with --factory, what is installed here")
 
         channels = dict(zip(car.buses, CHANNELS, strict=True))
         runner = Runner(

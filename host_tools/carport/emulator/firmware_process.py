@@ -6,7 +6,7 @@ ends when stdin is closed; so it never outlives this process.
 This is the board's watchdog too: from the first `fed` on stdout on, a VM that has not said it
 again for 10 s is killed. The next one is told what ended the last one, as a chip knows it.
 
-A VM that ends with exit code 3 after a line `sleep S KEPT` is in deep sleep: it is started again
+A VM that ends with exit code 3 after a line `sleep S KEPT BUS` is in deep sleep: it is started again
 when something wakes it (deep_sleep.py), and given back what it kept, unless its power was cut.
 """
 
@@ -38,6 +38,7 @@ _BOOT = (
 )
 _READY = "ready"
 _FED = "fed"
+_ON_TRIAL = ", on trial"
 _SLEEP = "sleep "
 _ASLEEP_CODE = 3
 _WATCHDOG_S = 10.0
@@ -91,18 +92,22 @@ class FirmwareProcess:
         Raises:
             FirmwareError: it ended instead, or takes too long.
         """
-        process = await self._spawn()
-        ready = asyncio.create_task(self._ready.wait())
-        reading = asyncio.create_task(self._read(process))
-        done, _ = await asyncio.wait(
-            (ready, reading), timeout=_START_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
-        )
-        if ready not in done:
-            ready.cancel()
-            await self.stop()
-            reading.cancel()
-            said = "\n".join(self._lines) or "nothing"
-            raise FirmwareError(f"the firmware does not start; it said:\n{said}")
+        is_ready = False
+        while not is_ready:
+            process = await self._spawn()
+            ready = asyncio.create_task(self._ready.wait())
+            reading = asyncio.create_task(self._read(process))
+            done, _ = await asyncio.wait(
+                (ready, reading), timeout=_START_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            is_ready = ready in done
+            if not is_ready:
+                ready.cancel()
+                await self.stop()
+                reading.cancel()
+                said = "\n".join(self._lines) or "nothing"
+                if _ON_TRIAL not in said:  # it has few tries, and then the one before runs
+                    raise FirmwareError(f"the firmware does not start; it said:\n{said}")
         self._task = asyncio.create_task(self._supervise(process, reading))
 
     async def stop(self) -> None:
@@ -218,10 +223,10 @@ class FirmwareProcess:
 
     async def _sleep(self) -> Process:
         """Return the next VM, once something has woken the board."""
-        _, duration_s, kept = self._sleep_line.split(" ")
+        _, duration_s, kept, is_bus_watched = self._sleep_line.split(" ")
         self._sleep_line = ""
         self._on_line("the board is in deep sleep")
-        woken_by = await self._deep_sleep.wait(float(duration_s))
+        woken_by = await self._deep_sleep.wait(float(duration_s), is_bus_watched == "1")
         self._on_line(f"woken by the {woken_by}")
         self._on_restart()
         if woken_by == "power":
