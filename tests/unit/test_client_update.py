@@ -22,7 +22,7 @@ from tests.models.jumping_loop import run
 from tests.models.slots import Slots, make_package
 
 PACKAGE = make_package()
-SHA256 = read_header(PACKAGE)["sha256"]
+HEADER = read_header(PACKAGE)
 BLOCKS = blocks(PACKAGE)
 
 
@@ -34,7 +34,7 @@ def update(slots: Slots, told: list[tuple[str, int]] | None = None) -> Firmware:
             if told is not None:
                 told.append((phase, done))
 
-        work = Update(slots, PACKAGE, SHA256, False, progress)
+        work = Update(slots, PACKAGE, HEADER, False, progress)
         return await work.run(await slots.firmware())
 
     return run(bring())
@@ -145,7 +145,7 @@ def test_silence_ends_it_after_a_minute() -> None:
 
     async def bring() -> float:
         slots.trouble = trouble
-        work = Update(slots, PACKAGE, SHA256, False, lambda phase, done: None)
+        work = Update(slots, PACKAGE, HEADER, False, lambda phase, done: None)
         with pytest.raises(NoAnswerError, match="silent"):
             await work.run(await slots.firmware())
         return asyncio.get_running_loop().time()
@@ -171,6 +171,30 @@ def test_a_rollback_is_told_with_its_reason() -> None:
     assert slots.running == "a"
 
 
+def test_what_was_flashed_is_not_taken_for_the_update() -> None:
+    slots = Slots("a")
+
+    def trouble(request: str) -> None:
+        if request == "restarted":
+            slots.running, slots.is_trial = "factory", False
+
+    slots.trouble = trouble
+    with pytest.raises(NotConfirmedError, match="went back"):
+        update(slots)
+
+
+def test_another_version_is_not_taken_for_the_update() -> None:
+    slots = Slots("a")
+
+    def trouble(request: str) -> None:
+        if request == "restarted":
+            slots.version, slots.is_trial = "0.1.5", False
+
+    slots.trouble = trouble
+    with pytest.raises(NotConfirmedError, match="went back"):
+        update(slots)
+
+
 def test_a_trial_without_an_end_is_not_waited_for_for_ever() -> None:
     slots = Slots()
     slots.fate = "on trial"
@@ -183,7 +207,7 @@ def test_a_trial_that_another_process_began_is_seen_to_its_end() -> None:
     slots.content = PACKAGE
 
     async def go_on() -> Firmware:
-        await slots.activate(SHA256)
+        await slots.activate(HEADER["sha256"])
         return await wait_for_trial(slots, await slots.firmware(), lambda phase, done: None)
 
     assert run(go_on()).version == "0.2.0"

@@ -93,9 +93,15 @@ def _build(file: Path, board: str, car: str | None, as_json: bool) -> None:
         click.echo(f"Wrote {file}: {header['version']} for {board} with {car}, {_kb(package)}.")
 
 
-def _update(
+def bring(
     options: Options, file: Path | None, car: str | None, is_forced: bool, is_sure: bool
-) -> None:
+) -> dict[str, Any]:
+    """Bring a gateway a package, or a new one for that car; return what `--json` tells of it.
+
+    Raises:
+        InterruptedUpdateError: somebody pressed Ctrl-C.
+        CarportError: the gateway does not run it.
+    """
     progress = _Progress(options.as_json)
     begun_s = time.monotonic()
 
@@ -107,13 +113,19 @@ def _update(
         told = options.run(work)
     except (KeyboardInterrupt, click.Abort) as error:
         raise InterruptedUpdateError(progress.interrupted()) from error
-    elapsed_ms = round((time.monotonic() - begun_s) * 1000)
+    return {**told, "elapsed_ms": round((time.monotonic() - begun_s) * 1000)}
+
+
+def _update(
+    options: Options, file: Path | None, car: str | None, is_forced: bool, is_sure: bool
+) -> None:
+    told = bring(options, file, car, is_forced, is_sure)
     if options.as_json:
-        print_json({**told, "elapsed_ms": elapsed_ms})
+        print_json(told)
     elif told["state"] == "confirmed":
         click.echo(
             f"{told['gateway']} runs {told['version']}, and has confirmed it: it took "
-            f"{duration(elapsed_ms)}."
+            f"{duration(told['elapsed_ms'])}."
         )
     else:
         click.echo(f"{told['gateway']} runs this very firmware already: {told['version']}.")
@@ -148,7 +160,7 @@ async def _bring(
     check(header, firmware, is_forced, updates.is_on_cable)
     _make_sure(is_sure, updates.name, firmware, header)
     progress.total = len(package)
-    await Update(updates, package, header["sha256"], is_forced, progress.show).run(firmware)
+    await Update(updates, package, header, is_forced, progress.show).run(firmware)
     return {**told, "state": "confirmed"}
 
 

@@ -31,6 +31,10 @@ from carport.errors import (
 from gateway.package import numbers_of
 
 T = TypeVar("T")
+
+_OTHERS = {"factory": ("a", "b"), "a": ("b",), "b": ("a",)}
+"""Which slots an update may go into, by what runs."""
+
 Phase = Literal["sending", "starting", "trial"]
 Progress = Callable[[Phase, int], None]
 """Is told where an update is: bytes that the board has, or seconds of its trial."""
@@ -134,16 +138,21 @@ class Updates:
 class Update:
     """One update of one gateway.
 
-    phase: where it is, or where it ended. sha256: as the package's header has it.
+    phase: where it is, or where it ended. header: the package's, as read_header() returns it.
     """
 
     def __init__(
-        self, updates: Updates, package: bytes, sha256: bytes, is_forced: bool, progress: Progress
+        self,
+        updates: Updates,
+        package: bytes,
+        header: dict[str, Any],
+        is_forced: bool,
+        progress: Progress,
     ) -> None:
         self.phase: Phase = "sending"
         self._updates = updates
         self._package = package
-        self._sha256 = sha256
+        self._header = header
         self._is_forced = is_forced
         self._progress = progress
 
@@ -190,7 +199,7 @@ class Update:
     def _next(self, firmware: Firmware) -> int:
         """Return the first block of our package that the board lacks."""
         receiving = firmware.receiving
-        if receiving is None or receiving.sha256 != self._sha256:
+        if receiving is None or receiving.sha256 != self._header["sha256"]:
             return 0
         if receiving.received >= receiving.size:
             return blocks(self._package)
@@ -204,7 +213,7 @@ class Update:
         while _now() - begun_s < _PATIENCE_S:
             try:
                 if not is_heard:
-                    await self._updates.activate(self._sha256)
+                    await self._updates.activate(self._header["sha256"])
                 is_heard = True
             except NoAnswerError:
                 pass  # it may have heard us
@@ -214,7 +223,10 @@ class Update:
             await asyncio.sleep(_POLL_S)
             firmware = await persist(self._updates.firmware)
             if firmware.running != before.running:
-                return firmware
+                is_other = firmware.running in _OTHERS.get(before.running, ())
+                if is_other and firmware.version == self._header["version"]:
+                    return firmware
+                raise _went_back(self._updates, firmware)
             if firmware.rolled_back and await persist(self._updates.boot) != boot:
                 raise _went_back(self._updates, firmware)
         raise NotConfirmedError(
