@@ -46,9 +46,9 @@ _FRAME_BITS = const(47)  # of a frame without data, with the intermission, befor
 class CanBus:
     """The core's bus of this index, on a controller that is started, in its silent mode.
 
-    bitrate, timing: what its init takes besides the mode. wakeup: what the interrupts set to wake
-    the runner; None for a controller whose own `stream` does that. filters: what to receive, as
-    set_filters takes it; everything, if the controller has no room for so many.
+    wakeup: what the interrupts set to wake the runner; None for a controller whose own `stream`
+    does that. filters: what to receive, as set_filters takes it; everything, if the controller has
+    no room for so many.
     """
 
     def __init__(
@@ -57,7 +57,6 @@ class CanBus:
         bus: int,
         can: "CAN",
         bitrate: int,
-        timing: "dict[str, Any]",
         wakeup: "Wakeup | None",
         filters: "list[tuple[int, int, int]]",
     ) -> None:
@@ -67,7 +66,6 @@ class CanBus:
         self._bus = bus
         self._can = can
         self._bitrate = bitrate
-        self._timing = timing
         self._filters = filters if len(filters) <= can.FILTERS_MAX else None
         self._message: list[Any] = [0, memoryview(bytearray(8)), 0, 0]
         self._in_flight: list[Transmission | RoutedFrame | None] = [None] * can.TX_QUEUE_LEN
@@ -111,7 +109,7 @@ class CanBus:
         self._outcomes = bytearray(can.TX_QUEUE_LEN)
         self._restart_ms = None
         mode = can.MODE_NORMAL if is_armed else can.MODE_SILENT
-        can.init(self._bitrate, mode, **self._timing)
+        can.init(self._bitrate, mode)
         self._configure()
         self._read_counters()
         self._report(now_ms)
@@ -125,7 +123,7 @@ class CanBus:
         self._read_counters()
         can.deinit()
         try:
-            can.init(self._bitrate, can.MODE_SLEEP, **self._timing)
+            can.init(self._bitrate, can.MODE_SLEEP)
         except ValueError:  # it has no such mode, and stays off the bus
             pass
         except OSError:
@@ -235,7 +233,7 @@ class CanBus:
         can = self._can
         self._read_counters()
         can.deinit()
-        can.init(self._bitrate, can.MODE_NORMAL, **self._timing)
+        can.init(self._bitrate, can.MODE_NORMAL)
         self._configure()
         self._read_counters()
         for index, transmission in enumerate(self._in_flight):

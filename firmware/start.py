@@ -126,7 +126,7 @@ def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog", is_trial: 
         records = storage.load()
     except OSError:
         raise NotReadyError(DAMAGED)
-    was_low, at_least_s = _what_was_kept(board)
+    was_low, alarms, at_least_s = _what_was_kept(board)
     try:
         gateway = Gateway(
             profile,
@@ -160,11 +160,11 @@ def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog", is_trial: 
     buses = []
     for index, (name, bitrate) in enumerate(profile["buses"]):
         try:
-            can, timing, wakeup = board.open_can(index, bitrate)
+            can, wakeup = board.open_can(index, bitrate)
         except (OSError, ValueError) as error:  # a loose wire, a crystal that does not fit
             raise NotReadyError(f"the CAN controller of {name} does not work: {error}")
         filters = profile["filters"][index]
-        buses.append(CanBus(gateway, index, can, bitrate, timing, wakeup, filters))
+        buses.append(CanBus(gateway, index, can, bitrate, wakeup, filters))
     cable = Cable(gateway, board.open_uart(), decoder)
     opened = [] if is_safe_mode else board.open_sockets(gateway.settings)
     sockets = [Udp(gateway, each, link) for each in opened]
@@ -177,7 +177,9 @@ def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog", is_trial: 
     if board.power.supply_mv() is not None or (power is not None and power["mode"] == "stored"):
         from firmware.sleeper import Sleeper
 
-        runner.sleeper = Sleeper(board, gateway, cable, buses, health, was_low, clock.now_ms())
+        runner.sleeper = Sleeper(
+            board, gateway, cable, buses, health, was_low, alarms, clock.now_ms()
+        )
     light = board.open_light()
     if light is not None:
         from firmware.led import Led, watch
@@ -190,10 +192,10 @@ def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog", is_trial: 
     return runner
 
 
-def _what_was_kept(board: Board) -> "tuple[bool, int]":
+def _what_was_kept(board: Board) -> "tuple[bool, int, int]":
     """Return what outlived the sleep that has just ended, as firmware.kept has it."""
     if not board.power.kept:
-        return False, 0
+        return False, 0, 0
     from firmware import kept
 
     return kept.decode(board.power.kept, board.power.rtc_s())

@@ -58,7 +58,7 @@ def main(inputs: str, runs: str) -> None:
     can = chip.driver(RING)
     can.init(BITRATE)
     filters = profile["filters"][0]
-    bus = CanBus(rig.gateway, 0, can, BITRATE, {}, None, filters)  # type: ignore[arg-type]
+    bus = CanBus(rig.gateway, 0, can, BITRATE, None, filters)  # type: ignore[arg-type]
     bus.handle(rig.now_ms)
     spi.silence()
     can._cs = can._receiver._cs = abs

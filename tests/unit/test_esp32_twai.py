@@ -19,7 +19,7 @@ class Bus:
         self.can = CAN(1, BITRATE, CAN.MODE_SILENT)
         self.wakeup = Wakeup()
         core: Any = self.core
-        self.bus = CanBus(core, 0, self.can, BITRATE, {}, self.wakeup, [])  # type: ignore[arg-type]
+        self.bus = CanBus(core, 0, self.can, BITRATE, self.wakeup, [])  # type: ignore[arg-type]
         self.bus.set_armed(True, 0)
         self.core.told.clear()
 
@@ -79,6 +79,6 @@ def test_it_takes_one_filter_or_everything() -> None:
     can = CAN(1, BITRATE, CAN.MODE_SILENT)
     filters = [(0x100, 0x7FF, 0), (0x110, 0x7FF, 0)]
     core: Any = Core()
-    CanBus(core, 0, can, BITRATE, {}, Wakeup(), filters)  # type: ignore[arg-type]
+    CanBus(core, 0, can, BITRATE, Wakeup(), filters)  # type: ignore[arg-type]
     can.deliver(0x110, b"")
     assert len(can.received) == 1

@@ -50,8 +50,8 @@ class Controller:
         self.trigger = 0
         self._events.clear()
 
-    def init(self, bitrate: int, mode: int, **timing: int) -> None:
-        self.inits.append((bitrate, mode, timing))
+    def init(self, bitrate: int, mode: int) -> None:
+        self.inits.append((bitrate, mode))
         self.counters = [0] * 8
         self.current_state = self.STATE_ACTIVE
 
@@ -171,8 +171,7 @@ def make_bus(
     wakeup: Wakeup | None = None,
     filters: list[tuple[int, int, int]] = FILTERS,
 ) -> CanBus:
-    timing = {"sample_point": 80}
-    return CanBus(core, 1, controller, 500_000, timing, wakeup, filters)  # type: ignore[arg-type]
+    return CanBus(core, 1, controller, 500_000, wakeup, filters)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -342,7 +341,7 @@ def test_it_is_armed_and_disarmed_by_a_fresh_start_in_the_other_mode(
     for is_armed, mode in ((True, CAN.MODE_NORMAL), (False, CAN.MODE_SILENT)):
         controller.inits.clear()
         bus.set_armed(is_armed, 0)
-        assert controller.inits == ["off", (500_000, mode, {"sample_point": 80})]
+        assert controller.inits == ["off", (500_000, mode)]
         assert (controller.filters, controller.trigger) == (FILTERS, trigger)
 
 

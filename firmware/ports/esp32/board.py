@@ -201,16 +201,15 @@ class Board:
 
         return ReplPort()
 
-    def open_can(self, bus: int, bitrate: int) -> "tuple[Any, dict[str, Any], Wakeup | None]":
-        """Return the controller of a bus, silent; its timing; and what its interrupts set.
+    def open_can(self, bus: int, bitrate: int) -> "tuple[Any, Wakeup | None]":
+        """Return the controller of a bus, silent, and what its interrupts set.
 
         Raises:
             OSError: it does not answer, or this build of MicroPython has no driver for it.
         """
         if self._controllers is None:
             self._controllers = Controllers(self._hardware["can"])
-        can, wakeup = self._controllers.open(bus, bitrate)
-        return can, {}, wakeup
+        return self._controllers.open(bus, bitrate)
 
     def open_button(self, gateway: "Gateway | NoGateway") -> Button:
         """Return the source of the button's presses."""

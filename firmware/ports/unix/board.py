@@ -147,10 +147,10 @@ class Board:
         """Return the serial port."""
         return UART(self._settings["serial"])
 
-    def open_can(self, bus: int, bitrate: int) -> "tuple[CAN, dict[str, Any], None]":
-        """Return the controller of a bus, which is silent; it needs no timing and no wake-up."""
+    def open_can(self, bus: int, bitrate: int) -> "tuple[CAN, None]":
+        """Return the controller of a bus, which is silent; its own stream wakes the runner."""
         can = CAN(bus + 1, bitrate, CAN.MODE_SILENT, port=self._settings["can_port"])
-        return can, {}, None
+        return can, None
 
     def open_button(self, gateway: "Gateway | NoGateway") -> "Button":
         """Return the source of the button's presses."""
