@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from carport.cli.main import run
+from carport.cli.options import Options
 from carport.client.contexts import ContextPool
 from carport.client.known_gateways import find_gateway, known_gateways
 from carport.client.pairing import pair
 from carport.client.settings import Power, new_password, wifi_uri
 from carport.data.holdings import is_holding, open_holdings
+from carport.errors import RefusedError
 from firmware.power import INTERVAL_S, LOW_MV
 from gateway.vault.settings import Settings
 from tests.core_gateway import CoreGateway
@@ -70,6 +72,7 @@ def test_options_change_what_they_name_and_the_board_starts_with_it(
         "gateway": "test",
         "changed": ["power", "region", "wifi"],
         "name": "test",
+        "car": "reference",
         "region": "DE",
         "home": "DE",
         "wifi": {"ssid": "home", "state": "connected", "rssi": -61},
@@ -103,7 +106,13 @@ def test_show_changes_nothing(board: CoreGateway, capsys: pytest.CaptureFixture[
     provision(board, "--show")
 
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert lines == ["gateway test", "region not said", "Wi-Fi none", "access point none"]
+    assert lines == [
+        "gateway test",
+        "car reference",
+        "region not said",
+        "Wi-Fi none",
+        "access point none",
+    ]
     assert board.starts == 1
     provision(board, "--show", "--region", "DE", exit_code=2)
 
@@ -296,6 +305,50 @@ def test_while_another_program_talks_to_it_only_the_board_is_renamed(
     assert find_gateway(None).name == "leaf"
 
 
+def test_a_name_of_its_own_here_is_kept(empty_board: CoreGateway) -> None:
+    asyncio.run(pair(empty_board.port, "mine", is_replacing=False, timeout_s=5))
+    provision(empty_board, "--region", "DE")
+    assert find_gateway(None).name == "mine"
+    assert settings(empty_board).name == "test"
+
+
+# ---- another car ----
+
+
+def test_another_car_is_an_update_once_all_else_is_set(
+    board: CoreGateway, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    updates: list[tuple[str | None, str]] = []
+
+    def bring(options: Options, file: None, car: str, *more: bool) -> None:
+        assert settings(board).region == "DE"
+        updates.append((options.gateway, car))
+
+    monkeypatch.setattr("carport.cli.update.bring", bring)
+    provision(board, "--car", "reference", "--region", "FR")
+    assert updates == []
+    provision(board, "--car", "leaf-2016", "--region", "DE", "--name", "leaf", "--json")
+    assert updates == [("leaf", "leaf-2016")]
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["car"] == "leaf-2016"
+    assert find_gateway(None).profile == "leaf-2016"
+    provision(board, "--car", "leaf-1999", exit_code=2)
+
+
+def test_what_the_update_says_is_said_with_all_that_is_set(
+    board: CoreGateway, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def bring(*given: object) -> None:
+        raise RefusedError("another upload is going on: wait two minutes")
+
+    monkeypatch.setattr("carport.cli.update.bring", bring)
+    provision(board, "--car", "leaf-2016", "--access-point", "--json", exit_code=3)
+    fields = told(capsys)
+    assert (fields["exit_code"], fields["car"]) == (3, "reference")
+    ap = settings(board).ap
+    assert ap is not None
+    assert fields["access_point"]["password"] == ap["password"]
+
+
 # ---- the network ----
 
 
@@ -385,6 +438,7 @@ def test_a_file_has_the_options_names_and_options_win(
         ('interval = "2d"', "set.toml, interval: '2d' is no time to sleep"),
         ("interval = 30", "set.toml, interval: 30 is of the wrong kind"),
         ("low-voltage = 5", "set.toml, low-voltage: 5 V is out of range"),
+        ('car = "leaf-1999"', "set.toml, car: there is no car leaf-1999"),
         ("low-voltage = true", "set.toml, low-voltage: True is of the wrong kind"),
         ('colour = "red"', "set.toml, colour: there is no such setting: use one of name, region"),
     ],

@@ -26,6 +26,12 @@ _REMEDIES = {
 }
 
 
+def _complete_car(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from carport.profile.installed import installed_profiles
+
+    return [name for name in installed_profiles() if name.startswith(incomplete)]
+
+
 @click.command()
 @click.option("--name", metavar="NAME", help="What to call the gateway, on the board and here.")
 @click.option("--region", metavar="CC", help="The country where the car is, such as DE.")
@@ -49,6 +55,12 @@ _REMEDIES = {
 @click.option("--interval", metavar="TIME", help="How long it sleeps at most: 15m, 2h.")
 @click.option("--low-voltage", type=float, metavar="V", help="Below it, it sleeps in any case.")
 @click.option(
+    "--car",
+    metavar="NAME",
+    shell_complete=_complete_car,
+    help="Which car it is in; sent as an update.",
+)
+@click.option(
     "--file",
     metavar="FILE",
     type=click.Path(path_type=Path),
@@ -57,7 +69,7 @@ _REMEDIES = {
 @click.option("--show", is_flag=True, help="Show what is set, and change nothing.")
 @gateway_options
 def provision(options: Options, file: Path | None, show: bool, **given: Any) -> int:
-    """Set a gateway up: name, region, Wi-Fi, access point, power.
+    """Set a gateway up: name, region, Wi-Fi, access point, power, car.
 
     Over the cable; over the network where there is none. In a terminal you are asked for
     everything, unless options say what to change. Passwords are typed without being shown, or read
@@ -73,7 +85,6 @@ def provision(options: Options, file: Path | None, show: bool, **given: Any) -> 
     """
     from carport.cli.near import Near
     from carport.cli.provision_wishes import from_file, from_options
-    from carport.client.settings import read_settings, read_wifi
 
     wishes = from_options(given)
     if file is not None:
@@ -83,23 +94,23 @@ def provision(options: Options, file: Path | None, show: bool, **given: Any) -> 
     if not (show or wishes.is_any or sys.stdin.isatty()):
         raise UsageError("nobody can answer here: say what to set, or add --file or --show")
     near = Near(options, _find_or_pair(options, wishes.name))
-    present = near.run(read_settings)
+    found = near.run(_look)
     if show:
-        outcome = Outcome(present, near.run(read_wifi))
-        return _tell(options, near.gateway.name, outcome, [])
+        return _tell(options, near.gateway.name, found, [])
     if not wishes.is_any:
         from carport.cli.provision_form import ask_wishes
 
-        wishes = ask_wishes(present, near.gateway.name)
-    return apply_wishes(options, near, present, wishes.with_password())
+        wishes = ask_wishes(found.settings, near.gateway.name)
+    return apply_wishes(options, near, found.settings, wishes.with_password())
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is set by now, how Wi-Fi fares if that is known, and what does not work."""
+    """What is set by now, how Wi-Fi fares and which car it is if known, and what does not work."""
 
     settings: "BoardSettings"
     wifi: "Wifi | None" = None
+    car: str | None = None
     problem: CarportError | None = None
 
 
@@ -114,7 +125,8 @@ def apply_wishes(
     from carport.client.settings import change_settings, difference, new_password
 
     wanted = wishes.applied_to(present)
-    if wanted.name != near.gateway.name:
+    is_renamed = wishes.name not in (None, near.gateway.name)
+    if is_renamed:
         _check_free(wanted.name)
     ap_password = new_password() if wishes.access_point else None
     changes = difference(present, wanted, wishes.wifi_password, ap_password)
@@ -128,26 +140,51 @@ def apply_wishes(
     except NoAnswerError as error:
         outcome = Outcome(wanted, problem=_has_left(near.gateway.name) if leaves else error)
     name = near.gateway.name
-    if wanted.name != name:
+    if is_renamed:
         try:
             name = _rename(near.gateway, wanted.name)
         except UsageError as error:
             outcome = replace(outcome, problem=outcome.problem or error)
+    if wishes.car not in (None, outcome.car) and outcome.problem is None:
+        try:
+            _change_car(options, near, name, wishes.car)
+            outcome = replace(outcome, car=wishes.car)
+        except CarportError as error:
+            outcome = replace(outcome, problem=error)
     return _tell(options, name, outcome, sorted(changes), ap_password)
+
+
+def _change_car(options: Options, near: "Near", name: str, car: str) -> None:
+    """Bring the board its firmware with another car's profile."""
+    from carport.cli.update import bring
+    from carport.client.known_gateways import find_gateway
+
+    bring(replace(options, gateway=name, via=near.via), None, car, False, True)
+    replace(find_gateway(name), profile=car).save()
 
 
 async def _settle(client: "Client", boot: bytes | None) -> Outcome:
     """Return what is set, once the board has started after that run, and joined its Wi-Fi."""
-    from carport.client.settings import CONNECTED, await_start, await_wifi, read_settings
+    from carport.client.settings import CONNECTED, await_start, await_wifi
 
     if boot is not None:
         await await_start(client, boot)
-    settings, wifi = await read_settings(client), await await_wifi(client)
+    wifi = await await_wifi(client)
+    outcome = await _look(client)
     if wifi is None or wifi.state == CONNECTED:
-        return Outcome(settings, wifi)
-    remedy = _REMEDIES.get(wifi.state, "look with `carport doctor`").format(ssid=settings.wifi)
-    text = f"the settings are stored, but {settings.wifi} is not joined ({wifi.state}): {remedy}"
-    return Outcome(settings, wifi, NotConfirmedError(text))
+        return outcome
+    ssid = outcome.settings.wifi
+    remedy = _REMEDIES.get(wifi.state, "look with `carport doctor`").format(ssid=ssid)
+    text = f"the settings are stored, but {ssid} is not joined ({wifi.state}): {remedy}"
+    return replace(outcome, wifi=wifi, problem=NotConfirmedError(text))
+
+
+async def _look(client: "Client") -> Outcome:
+    """Return what is set now."""
+    from carport.client.settings import decode_wifi, read_settings
+
+    system = await client.system()
+    return Outcome(await read_settings(client), decode_wifi(system), system.profile)
 
 
 def _find_or_pair(options: Options, name: str | None) -> "KnownGateway":
@@ -248,6 +285,7 @@ def _as_json(
         "gateway": name,
         "changed": changed,
         "name": settings.name,
+        "car": outcome.car,
         "region": settings.region,
         "home": settings.home,
         "wifi": None,
@@ -272,6 +310,7 @@ def _show(name: str, outcome: Outcome) -> None:
 
     settings, wifi = outcome.settings, outcome.wifi
     rows = {"gateway": name if name == settings.name else f"{name} ({settings.name} on the board)"}
+    rows["car"] = outcome.car or "not known"
     rows["region"] = settings.region or "not said"
     state = f", {wifi.state}" if wifi else ""
     signal = f", {wifi.rssi} dBm" if wifi and wifi.rssi is not None else ""

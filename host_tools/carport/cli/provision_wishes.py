@@ -35,6 +35,7 @@ from carport.client.settings import (
     check_voltage,
 )
 from carport.errors import UsageError
+from carport.profile.installed import profile_folder
 
 _PASSWORD_FILE = "wifi-password-file"
 
@@ -190,6 +191,11 @@ def _network(value: str | bool) -> str | bool:
     return False if value is False else check_ssid(value)
 
 
+def _car(name: str) -> str:
+    profile_folder(name)
+    return name
+
+
 def _as_it_is(value: Any) -> Any:
     return value
 
@@ -205,5 +211,5 @@ _KEYS: dict[str, tuple[str, tuple[type, ...], Callable[[Any], Any]]] = {
     "power": ("power", (str,), check_mode),
     "interval": ("interval_s", (str,), check_interval),
     "low-voltage": ("low_mv", (float, int), check_voltage),
-    "car": ("car", (str,), _as_it_is),
+    "car": ("car", (str,), _car),
 }

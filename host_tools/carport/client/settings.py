@@ -14,7 +14,7 @@ from typing import Any, Literal
 import aiocoap
 import cbor2
 
-from carport.client.client import Client, successful
+from carport.client.client import Client, System, successful
 from carport.errors import CarportError, NoAnswerError, UsageError
 
 Mode = Literal["reachable", "stored"]
@@ -101,9 +101,9 @@ async def await_start(client: Client, before: bytes) -> None:
     )
 
 
-async def read_wifi(client: Client) -> Wifi | None:
+def decode_wifi(system: System) -> Wifi | None:
     """Return how the board fares with its Wi-Fi, None if none is set."""
-    told = (await client.system()).platform.get("wifi")
+    told = system.platform.get("wifi")
     if not isinstance(told, dict):
         return None
     return Wifi(str(told.get("state")), told.get("rssi"))
@@ -112,10 +112,10 @@ async def read_wifi(client: Client) -> Wifi | None:
 async def await_wifi(client: Client) -> Wifi | None:
     """Return the same, once the network is joined or cannot be."""
     deadline = _now() + JOIN_S
-    wifi = await read_wifi(client)
+    wifi = decode_wifi(await client.system())
     while wifi is not None and wifi.state == CONNECTING and _now() < deadline:
         await asyncio.sleep(_POLL_S)
-        wifi = await read_wifi(client)
+        wifi = decode_wifi(await client.system())
     return wifi
 
 
