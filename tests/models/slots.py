@@ -107,7 +107,7 @@ class Slots(Updates):
             return aiocoap.Message(code=aiocoap.UNPROCESSABLE_ENTITY, payload=b"another hash")
         return aiocoap.Message(code=aiocoap.CONTINUE)
 
-    async def activate(self, sha256: bytes) -> None:
+    async def activate(self, sha256: bytes, is_forced: bool) -> None:
         """Start what was sent."""
         await self._request("POST")
         head = package.decode(self.content[:BLOCK_BYTES])

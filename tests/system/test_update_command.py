@@ -45,7 +45,7 @@ def owner(emulator: EmulatorProcess, carport_home: Path) -> CommandLine:
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory, needs_vm: None) -> Build:
-    """`build(version, line)`: a package of the firmware, with a line that runs before it serves."""
+    """`build(version, line)`: a package; its firmware runs that line before it serves."""
 
     @cache
     def built(version: str, line: str = "") -> Path:

@@ -207,7 +207,7 @@ def test_a_trial_that_another_process_began_is_seen_to_its_end() -> None:
     slots.content = PACKAGE
 
     async def go_on() -> Firmware:
-        await slots.activate(HEADER["sha256"])
+        await slots.activate(HEADER["sha256"], False)
         return await wait_for_trial(slots, await slots.firmware(), lambda phase, done: None)
 
     assert run(go_on()).version == "0.2.0"
@@ -217,7 +217,7 @@ def test_a_trial_that_another_process_began_is_seen_to_its_end() -> None:
 def test_a_board_that_does_not_restart_is_not_believed() -> None:
     slots = Slots()
 
-    async def nothing(sha256: bytes) -> None:
+    async def nothing(sha256: bytes, is_forced: bool) -> None:
         pass
 
     slots.activate = nothing  # type: ignore[method-assign]

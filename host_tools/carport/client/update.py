@@ -126,13 +126,12 @@ class Updates:
 
     async def put(self, package: bytes, number: int, is_forced: bool) -> aiocoap.Message:
         """Send a block of a package."""
-        path = "update?force" if is_forced else "update"
-        return await put_block(self.client, path, package, number, _BLOCK_S)
+        return await put_block(self.client, _path(is_forced), package, number, _BLOCK_S)
 
-    async def activate(self, sha256: bytes) -> None:
+    async def activate(self, sha256: bytes, is_forced: bool) -> None:
         """Let the board restart with the package that it has."""
         payload = cbor2.dumps({"sha256": sha256}, canonical=True)
-        accepted(await self.client.request(aiocoap.POST, "update", payload))
+        accepted(await self.client.request(aiocoap.POST, _path(is_forced), payload))
 
 
 class Update:
@@ -213,7 +212,7 @@ class Update:
         while _now() - begun_s < _PATIENCE_S:
             try:
                 if not is_heard:
-                    await self._updates.activate(self._header["sha256"])
+                    await self._updates.activate(self._header["sha256"], self._is_forced)
                 is_heard = True
             except NoAnswerError:
                 pass  # it may have heard us
@@ -327,6 +326,10 @@ def accepted(response: aiocoap.Message) -> aiocoap.Message:
             "`carport flash`"
         )
     return successful(response)
+
+
+def _path(is_forced: bool) -> str:
+    return "update?force" if is_forced else "update"
 
 
 def _now() -> float:
