@@ -5,7 +5,7 @@
     | "S"   | flags | at least       | slept at      | CRC-32       |
     +-------+-------+----------------+---------------+--------------+
 
-    flags      1: the 12 V battery was low
+    flags      1: the 12 V battery was low; above it, how many false alarms the bus gave in a row
     at least   unix seconds: what the wall clock read at least
     slept at   the real-time clock, in seconds of its own
 
@@ -24,24 +24,24 @@ from gateway.const import const
 _MAGIC = const(0x53)
 _LOW = const(1)
 _HEAD_BYTES = const(10)
-_NOTHING = (False, 0)
+NOTHING = (False, 0, 0)
 
 
-def encode(is_low: bool, at_least_s: int, slept_s: int) -> bytes:
+def encode(is_low: bool, alarms: int, at_least_s: int, slept_s: int) -> bytes:
     """Return what is to be kept."""
-    kept = pack(">BBII", _MAGIC, _LOW if is_low else 0, at_least_s, slept_s)
+    kept = pack(">BBII", _MAGIC, (_LOW if is_low else 0) | alarms << 1, at_least_s, slept_s)
     return kept + pack(">I", crc32(kept))
 
 
-def decode(kept: bytes, now_s: int) -> "tuple[bool, int]":
-    """Return whether the battery was low, and what the time is at least, 0 if nothing was kept.
+def decode(kept: bytes, now_s: int) -> "tuple[bool, int, int]":
+    """Return whether the battery was low, the false alarms, and what the time is at least.
 
-    now_s: the real-time clock.
+    now_s: the real-time clock. If nothing was kept, NOTHING.
     """
     head = kept[:_HEAD_BYTES]
     if len(kept) != _HEAD_BYTES + 4 or pack(">I", crc32(head)) != kept[_HEAD_BYTES:]:
-        return _NOTHING
+        return NOTHING
     magic, flags, at_least_s, slept_s = unpack(">BBII", head)
     if magic != _MAGIC or now_s < slept_s:
-        return _NOTHING
-    return flags & _LOW != 0, at_least_s + (now_s - slept_s) * 15 // 16
+        return NOTHING
+    return flags & _LOW != 0, flags >> 1, at_least_s + (now_s - slept_s) * 15 // 16

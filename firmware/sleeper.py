@@ -2,6 +2,11 @@
 
 Deep sleep ends the program as a power cut does: whatever counts is durable before, and the next
 start is one like any other, but for what firmware/kept.py holds.
+
+A bus that has woken the board and then says nothing was a false alarm: a pin that floats, or talk
+that the car's profile does not listen to. After three in a row the board sleeps an interval
+without listening for the bus; each wake-up by the timer forgives one. So nothing on the wire keeps
+a board of a parked car awake for ever.
 """
 
 from firmware.power import Power
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
     from gateway.core import Gateway
 
 _LOOK_MS = const(1000)
+_ALARMS = const(3)
 
 
 class Sleeper:
@@ -35,6 +41,7 @@ class Sleeper:
         buses: "list[CanBus]",
         health: "Health",
         was_low: bool,
+        alarms: int,
         now_ms: int,
     ) -> None:
         self._log = board.log
@@ -46,6 +53,7 @@ class Sleeper:
         self._port = port = board.power
         self._power = Power(port.woken_by, was_low, now_ms, port.pace)
         self._look_ms = _LOOK_MS // port.pace
+        self._alarms = alarms
         self.due_ms = now_ms
         gateway.attach_power(self.describe)
 
@@ -80,8 +88,18 @@ class Sleeper:
                     each.wake(self._gateway.is_armed, now_ms)
                 return
         why = " for the 12 V battery is low" if power.is_forced else ""
-        self._log(f"asleep for {power.interval_s} s{why}, unless the bus or the button wakes it")
+        self._log(f"asleep for {power.interval_s} s{why}")
         from firmware import kept
 
+        alarms = self._count_alarms()
         at_least_s = self._gateway.at_least_s(now_ms)
-        port.sleep(power.interval_s, kept.encode(power.is_forced, at_least_s, port.rtc_s()))
+        to_keep = kept.encode(power.is_forced, alarms, at_least_s, port.rtc_s())
+        port.sleep(power.interval_s, to_keep, alarms < _ALARMS)
+
+    def _count_alarms(self) -> int:
+        """Return how often in a row the bus has woken the board for nothing."""
+        if any(bus.heard_ms for bus in self._buses):
+            return 0
+        if self._port.woken_by == "bus":
+            return min(self._alarms + 1, _ALARMS)
+        return max(self._alarms - 1, 0)

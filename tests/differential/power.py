@@ -21,5 +21,5 @@ def walk(woken_by: str, is_forced: bool, looks: "list[list[Any]]") -> "list[Any]
 
 def keep(is_low: bool, at_least_s: int, slept_s: int, now_s: int) -> "list[Any]":
     """Return what is kept for a sleep, and what is read after it."""
-    data = kept.encode(is_low, at_least_s, slept_s)
+    data = kept.encode(is_low, 2, at_least_s, slept_s)
     return [data, list(kept.decode(data, now_s))]

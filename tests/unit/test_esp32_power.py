@@ -84,7 +84,7 @@ def cannot(pins, level):
     chip.wake_pins["ext1"] = pins, level
 esp32.wake_on_ext1 = cannot
 try:
-    board.power.sleep(1, b"")
+    board.power.sleep(1, b"", True)
 except chip.Sleep:
     print(pins("ext1"))
 """
@@ -125,6 +125,26 @@ wake(machine.EXT1_WAKE, (hardware["button"],))
 print(Board().is_button_held(0))
 """
     assert run(WAKE + script, tmp_path, WIRING) == ["True", "False"]
+
+
+def test_a_bus_that_wakes_it_for_nothing_is_not_watched_for_a_while(tmp_path: Path) -> None:
+    script = f"""
+esp32_rig.sealed_settings({STORED})
+wakes = [machine.EXT0_WAKE] * 4 + [machine.TIMER_WAKE] + [machine.EXT0_WAKE] * 2
+watched = []
+for reason in wakes:
+    wake(reason)
+    clock.now = 0
+    chip.wake_pins.clear()
+    board, runner = esp32_rig.start(0, clock)
+    if len(watched) == 6:
+        runner._buses[0].heard_ms = 1  # the car says something
+    turn_for(61)
+    watched.append("ext0" in chip.wake_pins)
+print(watched)
+"""
+    (told,) = run(TURNS + WAKE + script, tmp_path, WIRING)
+    assert told == "[True, True, False, False, True, False, True]"
 
 
 def test_a_low_battery_is_measured_and_remembered(tmp_path: Path) -> None:

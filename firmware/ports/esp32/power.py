@@ -64,11 +64,11 @@ class PowerPort:
         """Return the clock that runs on in deep sleep."""
         return int(time.time())
 
-    def sleep(self, duration_s: int, kept: bytes) -> None:
-        """Sleep so long, unless the bus or the button wakes the board sooner."""
+    def sleep(self, duration_s: int, kept: bytes, is_bus_watched: bool) -> None:
+        """Sleep so long, unless the button wakes the board sooner, or the bus if it may."""
         machine.RTC().memory(kept)
         others: list[machine.Pin] = []
-        if self._wake is not None:
+        if self._wake is not None and is_bus_watched:
             if hasattr(esp32, "wake_on_ext0"):
                 esp32.wake_on_ext0(self._wake, esp32.WAKEUP_ALL_LOW)
             else:

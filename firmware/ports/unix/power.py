@@ -1,7 +1,8 @@
 """Deep sleep and the 12 V battery on a PC: the emulator says what they are like.
 
-Deep sleep is the end of the program, with exit code 3, after a line `sleep S KEPT` on stdout: it
-is to be started again after so many seconds, or when the bus or the button wakes it.
+Deep sleep is the end of the program, with exit code 3, after a line `sleep S KEPT BUS` on stdout:
+it is to be started again after so many seconds, or when the button wakes it, or the bus if BUS is
+1.
 """
 
 import sys
@@ -41,7 +42,7 @@ class PowerPort:
         """Return the clock that runs on in deep sleep."""
         return int(time.time())
 
-    def sleep(self, duration_s: int, kept: bytes) -> None:
-        """Sleep so long, unless the bus or the button wakes the board sooner."""
-        print("sleep", duration_s // self.pace, hexlify(kept).decode())
+    def sleep(self, duration_s: int, kept: bytes, is_bus_watched: bool) -> None:
+        """Sleep so long, unless the button wakes the board sooner, or the bus if it may."""
+        print("sleep", duration_s // self.pace, hexlify(kept).decode(), int(is_bus_watched))
         sys.exit(_ASLEEP)

@@ -30,14 +30,14 @@ class DeepSleep:
         if self._woken is not None and not self._woken.done():
             self._woken.set_result(by)
 
-    async def wait(self, duration_s: float) -> WokenBy:
+    async def wait(self, duration_s: float, is_bus_watched: bool) -> WokenBy:
         """Return what has woken the board: the timer after so long, or something else before."""
         loop = asyncio.get_running_loop()
         self._woken = loop.create_future()
         ends_s = loop.time() + duration_s
         frames = self._count_frames()
         while not self._woken.done():
-            if self._count_frames() != frames:
+            if is_bus_watched and self._count_frames() != frames:
                 self.wake("bus")
             elif loop.time() >= ends_s:
                 self.wake("timer")

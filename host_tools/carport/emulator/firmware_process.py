@@ -6,8 +6,9 @@ ends when stdin is closed; so it never outlives this process.
 This is the board's watchdog too: from the first `fed` on stdout on, a VM that has not said it
 again for 10 s is killed. The next one is told what ended the last one, as a chip knows it.
 
-A VM that ends with exit code 3 after a line `sleep S KEPT BUS` is in deep sleep: it is started again
-when something wakes it (deep_sleep.py), and given back what it kept, unless its power was cut.
+A VM that ends with exit code 3 after a line `sleep S KEPT BUS` is in deep sleep: it is started
+again when something wakes it (deep_sleep.py), and given back what it kept, unless its power was
+cut.
 """
 
 import asyncio
