@@ -20,7 +20,7 @@ _CODES_OF_REQUESTS = range(1, 32)
 class NoGateway:
     """Has as much of `gateway.core.Gateway` as a runner without buses needs."""
 
-    is_armed = is_routing = is_urgent = wants_restart = False
+    is_armed = is_routing = is_urgent = is_quiet = wants_restart = False
 
     def __init__(self, reason: str) -> None:
         self._reason = reason.encode()

@@ -233,6 +233,22 @@ class Runner:
         gateway = self._gateway
         if gateway.is_armed != self._is_armed:
             self._arm(gateway.is_armed)
+        is_quiet = gateway.is_quiet
+        if not is_quiet:
+            self._save_and_transmit()
+        for data, peer in gateway.datagrams():
+            self._garbage_kib += _ANSWER_KIB + (len(data) >> 5)
+            if peer is PEER:
+                self._cable.send(data)
+            elif self._send is not None:
+                self._send(data, peer)
+        if not is_quiet:
+            for line in gateway.logs():
+                self._log(line)
+
+    def _save_and_transmit(self) -> None:
+        """Do what the core asks for before its answers may leave."""
+        gateway = self._gateway
         while True:
             for transmission in gateway.cancels():
                 self._buses[transmission.bus].cancel(transmission)
@@ -247,14 +263,6 @@ class Runner:
                 self._buses[transmission.bus].send(transmission, self._now_ms())
         if gateway.is_routing:
             self._route()
-        for data, peer in gateway.datagrams():
-            self._garbage_kib += _ANSWER_KIB + (len(data) >> 5)
-            if peer is PEER:
-                self._cable.send(data)
-            elif self._send is not None:
-                self._send(data, peer)
-        for line in gateway.logs():
-            self._log(line)
 
     def _saves_to_do(self) -> "list[Save]":
         """Return the core's saves: none while a frame of a command could outlast its deadline,

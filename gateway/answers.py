@@ -13,8 +13,7 @@ Rules:
 Source: RFC 7252 sections 4 and 5, RFC 8613 section 8.3.
 """
 
-from gateway.coap import message
-from gateway.coap.message import encode_uint
+from gateway.coap.message import encode_fields, encode_uint
 from gateway.coap.numbers import ACK, CHANGED, CON, CONTENT, EMPTY, NON, OBSERVE, OSCORE, RST
 from gateway.coap.reliability import Deduplicator, Retransmitter
 from gateway.const import const
@@ -68,7 +67,7 @@ class Answers:
 
     def reject(self, message_id: int, peer: "Hashable") -> None:
         """Answer a message with RST."""
-        self.out.append((message.encode_fields(RST, EMPTY, message_id, b"", [], b""), peer))
+        self.out.append((encode_fields(RST, EMPTY, message_id, b"", [], b""), peer))
 
     def room(self, request: "Request") -> int:
         """Return how many bytes an answer may seal, to be no larger than its request."""
@@ -129,15 +128,18 @@ class Answers:
         It is a piggybacked ACK, or a message of its own.
         """
         if request.is_confirmable and not request.is_acknowledged:
-            kind, message_id = ACK, request.exchange[1]
+            kind, message_id = ACK, request.exchange[0]
             request.is_acknowledged = True
         else:
             self._message_id = (self._message_id + 1) & 0xFFFF
             kind, message_id = CON if request.is_confirmable else NON, self._message_id
-        token = request.exchange[2]
-        data = message.encode_fields(kind, code, message_id, token, options, payload)
+        _, token, peer = request.exchange
+        data = encode_fields(kind, code, message_id, token, options, payload)
         if request.after > self._records.acknowledged:
             self._held.append((request.after, request, kind, message_id, data, observer))
+        elif kind == ACK and observer is None and request.key is not None:  # as `_send` does it
+            self.seen.remember(request.exchange, data)
+            self.out.append((data, peer))
         else:
             self._send(request, kind, message_id, data, observer)
 
@@ -183,9 +185,7 @@ class Answers:
         for request in self._pending:
             if not request.is_acknowledged and now_ms >= request.ack_due_ms:
                 request.is_acknowledged = True
-                acknowledgement = message.encode_fields(
-                    ACK, EMPTY, request.exchange[1], b"", [], b""
-                )
+                acknowledgement = encode_fields(ACK, EMPTY, request.exchange[0], b"", [], b"")
                 self.seen.remember(request.exchange, acknowledgement)
                 self.out.append((acknowledgement, request.peer))
         again, given_up = self._retransmitter.due(now_ms)
@@ -214,7 +214,7 @@ class Answers:
         data: bytes,
         observer: "Observer | None",
     ) -> None:
-        peer = request.exchange[0]
+        peer = request.peer
         if kind == CON:
             jitter = self._random(1)[0]
             self._retransmitter.add(data, peer, message_id, request, jitter, request.now_ms)

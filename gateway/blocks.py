@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from gateway.request import Answer, Request
 
-    Asked = tuple[bytes, list[bytes], bytes]  # kid, path and payload of the request
+    Asked = tuple[bytes, tuple[bytes, ...], bytes]  # kid, path and payload of the request
 
 _SNAPSHOTS = const(8)
 _SNAPSHOTS_EACH = const(2)

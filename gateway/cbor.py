@@ -77,16 +77,27 @@ def append_item(buffer: bytearray, value: "Any", levels: int = MAX_NESTING) -> N
     elif kind is dict:
         append_map(buffer, value, levels)
     elif kind is list or kind is tuple:
-        if levels == 0:
-            raise EncodeError("nested too deep")
-        append_head(buffer, ARRAY, len(value))
-        for item in value:
-            append_item(buffer, item, levels - 1)
+        append_array(buffer, value, levels)
     elif kind is bytes or kind is bytearray or kind is memoryview:
         append_head(buffer, BYTES, len(value))
         buffer.extend(value)
     else:
         raise EncodeError("no CBOR for a " + kind.__name__)
+
+
+def append_array(
+    buffer: bytearray, items: "list[Any] | tuple[Any, ...]", levels: int = MAX_NESTING
+) -> None:
+    """Append items as an array of at most levels levels.
+
+    Raises:
+        EncodeError: as encode().
+    """
+    if levels == 0:
+        raise EncodeError("nested too deep")
+    append_head(buffer, ARRAY, len(items))
+    for item in items:
+        append_item(buffer, item, levels - 1)
 
 
 def append_head(buffer: bytearray, major: int, n: int) -> None:
@@ -253,8 +264,12 @@ class Reader:
         if levels == 0:
             raise DecodeError("nested too deep")
         if major == ARRAY:
-            return [self.item(levels - 1) for _ in range(n)]
+            return self.items(n, levels - 1)
         return self.pairs(n, levels - 1)
+
+    def items(self, n: int, levels: int) -> "list[Any]":
+        """Return the next n items as a list."""
+        return [self.item(levels) for _ in range(n)]
 
     def pairs(self, n: int, levels: int) -> "dict[Any, Any]":
         """Return the next n pairs as a dict."""

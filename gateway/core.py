@@ -194,7 +194,8 @@ class Gateway:
         """
         if not self._endpoint.receive(data, peer, now_ms, None if on_cable else source):
             return False
-        self._settle(now_ms)
+        if self._engine.finished:
+            self._settle(now_ms)
         return True
 
     def frame_sent(self, transmission: "Transmission | RoutedFrame", now_ms: int) -> None:
@@ -309,6 +310,19 @@ class Gateway:
     def is_urgent(self) -> bool:
         """Whether a command is about to be sent: no time for anything that can wait."""
         return self._engine.is_active and self._engine.is_urgent()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the shell has nothing to do but to send datagrams, as after most requests."""
+        engine = self._engine
+        records = self._records
+        return not (
+            self._logs
+            or engine.frames
+            or engine.cancels
+            or self.is_routing
+            or records.numbered != records.acknowledged
+        )
 
     def next_timeout(self) -> "int | None":
         """Return when `handle_timer` wants to be called, None if nothing is planned."""

@@ -44,7 +44,7 @@ class Request:
     """A request whose sender is known, or who needs not be known.
 
     Attributes:
-        exchange: what copies of the message have in common: peer, message id and token.
+        exchange: what copies of the message have in common: message id, token and peer.
         source: the host that it came from, None for the cable.
         size: of its datagram, in bytes.
         is_proven: its sender is where it says: an answer may be larger than the request.
@@ -64,6 +64,7 @@ class Request:
     key: "Key | None" = None
     protected: "ProtectedRequest | None" = None
     code = 0
+    segments: "tuple[bytes, ...]" = ()
     payload = b""
     is_fresh = False
     queries: "tuple[bytes, ...]" = ()
@@ -85,11 +86,10 @@ class Request:
         size: int,
     ) -> None:
         self.is_confirmable = is_confirmable
-        self.exchange = (peer, message_id, token)
+        self.exchange = (message_id, token, peer)
         self.now_ms = now_ms
         self.source = source
         self.size = size
-        self.segments: list[bytes] = []
 
     def read(self, code: int, options: "Options", payload: bytes) -> None:
         """Take over the code, options and payload that the sender vouched for.
@@ -102,7 +102,7 @@ class Request:
             self.payload = payload
         for number, value in options:
             if number == URI_PATH:
-                self.segments.append(value)
+                self.segments += (value,)
             elif number == URI_QUERY:
                 self.queries += (value,)
             elif number == ECHO:
@@ -121,12 +121,12 @@ class Request:
     @property
     def peer(self) -> "Hashable":
         """Whoever sent it."""
-        return self.exchange[0]
+        return self.exchange[2]
 
     @property
     def token(self) -> bytes:
         """What its answers repeat."""
-        return self.exchange[2]
+        return self.exchange[1]
 
     @property
     def on_cable(self) -> bool:

@@ -14,6 +14,8 @@ An option begins with two nibbles: what its number adds to that of the option be
 length. 0 to 12 stand as such, 13 has one more byte (13 to 268), 14 two more (269 to 65804).
 """
 
+from struct import pack
+
 from gateway.coap.numbers import EMPTY
 from gateway.const import const
 from gateway.errors import DecodeError, EncodeError
@@ -156,8 +158,7 @@ def encode_fields(
         raise EncodeError("a token of more than 8 bytes")
     if code == EMPTY and (token or options or payload):
         raise EncodeError("an empty message carries nothing")
-    buffer = bytearray((0x40 | type << 4 | size, code, message_id >> 8, message_id & 0xFF))
-    buffer.extend(token)
+    buffer = bytearray(pack(">BBH", 0x40 | type << 4 | size, code, message_id) + token)
     append_body(buffer, options, payload)
     return bytes(buffer)
 

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
     from typing import Any
 
-    Exchange = tuple[Hashable, int, bytes]
+    Exchange = tuple[int, bytes, Hashable]
 
-_REMEMBERED = const(24)
-_BYTES = const(4096)
+_GENERATION = const(16)
+_GENERATION_BYTES = const(1400)  # and one answer more
 _ACK_TIMEOUT_MS = const(2000)
 _ACK_RANDOM_MS = const(1000)
 _MAX_RETRANSMIT = const(4)
@@ -34,36 +34,39 @@ _NONE_DUE: "tuple[list[Unacknowledged], list[Unacknowledged]]" = ([], [])
 
 
 class Deduplicator:
-    """The newest requests, and what was sent in answer to each, within a budget of bytes.
+    """The newest 16 to 32 requests, and what answered each, within a budget of bytes.
 
-    A request is known by its exchange: its peer, message id and token.
+    A request is known by its exchange: its message id, token and peer. In this order most of them
+    differ in the first place, and are soon compared.
+
+    They are kept in two generations. When the newer one is full, it becomes the older, which is
+    forgotten as a whole: a dict of MicroPython's that things are taken out of one by one is soon
+    searched from end to end.
     """
 
     def __init__(self) -> None:
-        self._answers: dict[Exchange, bytes] = {}
-        self._order: list[Exchange] = []
-        self._bytes = 0
+        self._newer: dict[Exchange, bytes] = {}
+        self._older: dict[Exchange, bytes] = {}
+        self._bytes = 0  # of the newer ones' answers
 
     def answer(self, exchange: "Exchange") -> "bytes | None":
         """Return the bytes that answered a request, b"" if nothing was sent yet.
 
         None: the request is not remembered.
         """
-        return self._answers.get(exchange)
+        answer = self._newer.get(exchange)
+        return self._older.get(exchange) if answer is None else answer
 
     def remember(self, exchange: "Exchange", answer: bytes) -> None:
-        """Remember a request, or what was sent last in answer to it, and forget the oldest."""
-        answers = self._answers
-        order = self._order
-        old = answers.get(exchange)
-        answers[exchange] = answer
-        if old is None:
-            order.append(exchange)
-            self._bytes += len(answer)
-        else:
-            self._bytes += len(answer) - len(old)
-        while len(order) > _REMEMBERED or (self._bytes > _BYTES and len(order) > 1):
-            self._bytes -= len(answers.pop(order.pop(0)))
+        """Remember a request, or what was sent last in answer to it."""
+        newer = self._newer
+        is_full = len(newer) >= _GENERATION or self._bytes > _GENERATION_BYTES
+        if is_full and exchange not in newer:
+            self._older = newer
+            newer = self._newer = {}
+            self._bytes = 0
+        newer[exchange] = answer
+        self._bytes += len(answer)
 
 
 class Unacknowledged:

@@ -9,6 +9,7 @@ from struct import pack, unpack
 
 from gateway import cbor
 from gateway.coap.numbers import CONTENT, FETCH, GET
+from gateway.const import const
 from gateway.errors import DecodeError
 from gateway.request import MAX_BLOCK_BYTES, SENML_FORMAT
 from gateway.vault.principals import VIEWER
@@ -27,13 +28,17 @@ _BOOL = b"\x04"
 _TIME = b"\x06"
 _BASE = b"\x21"
 
+_KEPT_MS = const(20)
+_KEPT_LABELS = const(8)
+
 
 class Selection:
     """Some leaves of the car's state, as one SenML pack.
 
     A pack is kept for 20 ms, so ages are up to that much older than it says: readers that come one
     after the other cost its encoding once. It is made in pieces of a block, so that even a heap
-    full of small holes has room for it.
+    full of small holes has room for it. What stands around the values is the same as long as the
+    same leaves are known, and is kept if there are 8 of them at most.
     """
 
     def __init__(self, state: "VehicleState", leaves: "list[int]", group: int) -> None:
@@ -43,6 +48,8 @@ class Selection:
         self._pack: bytes | list[bytes] = b""
         self._packed_version = -1
         self._packed_ms = 0
+        self._labelled: list[int] | None = None
+        self._labels: list[tuple[bytes, bytes]] = []
 
     def version(self) -> int:
         """Return a number that changes when one of the leaves does."""
@@ -51,7 +58,7 @@ class Selection:
     def pack(self, now_ms: int) -> "bytes | list[bytes]":
         """Return the pack; if it is larger than a block, in blocks."""
         version = self.version()
-        if version != self._packed_version or now_ms - self._packed_ms > 20:
+        if version != self._packed_version or now_ms - self._packed_ms > _KEPT_MS:
             self._pack = self._encode(now_ms)
             self._packed_version = version
             self._packed_ms = now_ms
@@ -59,32 +66,22 @@ class Selection:
 
     def _encode(self, now_ms: int) -> "bytes | list[bytes]":
         state = self._state
-        known: list[tuple[int, Value, int]] = []
+        leaves: list[int] = []
+        known: list[tuple[Value, int]] = []
         for leaf in self._leaves:
             received_ms = state.received_ms(leaf)
             if received_ms is not None:
                 value = state.value(leaf, received_ms)
                 if value is not None:
-                    known.append((leaf, value, received_ms))
+                    leaves.append(leaf)
+                    known.append((value, received_ms))
+        labels = self._labels if leaves == self._labelled else self._label(leaves)
         pieces = []
         buffer = bytearray()
         cbor.append_head(buffer, cbor.ARRAY, len(known))
-        base = b""
-        for leaf, value, received_ms in known:
-            # In bytes, for MicroPython looks each new str up among all names of the program.
-            path = state.paths[leaf].encode()
-            unit = state.unit(leaf)
-            has_base = base != b"" and path.startswith(base)
-            if not has_base:
-                base = path[: path.rfind(b".") + 1]
-            name = path[len(base) :]
-            buffer.append(cbor.MAP << 5 | 4 + (unit is not None) - has_base)
-            buffer.extend(_NAME)
-            cbor.append_head(buffer, cbor.TEXT, len(name))
+        for i, (value, received_ms) in enumerate(known):
+            name, base = labels[i]
             buffer.extend(name)
-            if unit is not None:
-                buffer.extend(_UNIT)
-                cbor.append_item(buffer, unit)
             kind = type(value)
             buffer.extend(_BOOL if kind is bool else _TEXT if kind is str else _VALUE)
             if kind is float:
@@ -97,15 +94,43 @@ class Selection:
                 append_float32(buffer, age_ms / 1000)
             else:
                 cbor.append_item(buffer, age_ms // 1000)
-            if not has_base:
-                buffer.extend(_BASE)
-                cbor.append_head(buffer, cbor.TEXT, len(base))
-                buffer.extend(base)
+            buffer.extend(base)
             if len(buffer) > MAX_BLOCK_BYTES:
                 pieces.append(bytes(buffer[:MAX_BLOCK_BYTES]))
                 buffer = buffer[MAX_BLOCK_BYTES:]
         pieces.append(bytes(buffer))
         return pieces if len(pieces) > 1 else pieces[0]
+
+    def _label(self, leaves: "list[int]") -> "list[tuple[bytes, bytes]]":
+        """Return what stands before the value of each leaf (name, unit) and behind it (base)."""
+        state = self._state
+        labels = []
+        base = b""
+        for leaf in leaves:
+            # In bytes, for MicroPython looks each new str up among all names of the program.
+            path = state.paths[leaf].encode()
+            unit = state.unit(leaf)
+            before = bytearray()
+            behind = bytearray()
+            if not base or not path.startswith(base):
+                base = path[: path.rfind(b".") + 1]
+                behind.extend(_BASE)
+                cbor.append_head(behind, cbor.TEXT, len(base))
+                behind.extend(base)
+            name = path[len(base) :]
+            pairs = 3 + (unit is not None) + (len(behind) > 0)
+            cbor.append_head(before, cbor.MAP, pairs)
+            before.extend(_NAME)
+            cbor.append_head(before, cbor.TEXT, len(name))
+            before.extend(name)
+            if unit is not None:
+                before.extend(_UNIT)
+                cbor.append_item(before, unit)
+            labels.append((bytes(before), bytes(behind)))
+        if len(leaves) <= _KEPT_LABELS:
+            self._labelled = leaves
+            self._labels = labels
+        return labels
 
     def _last_value(self, leaf: int) -> "Value":
         """Return a leaf's value at the time it was received."""

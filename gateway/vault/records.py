@@ -50,6 +50,7 @@ class Records:
         root: the keys under which all is stored.
         damaged: the names of the records that do not open.
         acknowledged: the number of the last change that is durable.
+        numbered: the number of the last change.
 
     Raises:
         DecodeError: the root is damaged, or of another version of Carport.
@@ -69,7 +70,7 @@ class Records:
         self._cipher = aes(self.root.storage_key)
         self._boot = random(_BOOT_BYTES)
         self._sealed = 0
-        self._numbered = 0
+        self.numbered = 0
         self._payloads: dict[str, bytes] = {}
         self._saves: list[Save] = []
         for name in loaded:
@@ -160,7 +161,7 @@ class Records:
             self._is_root_stored = True
             self._change(WIPE, None)
             self._is_wiped = True
-        return self._numbered
+        return self.numbered
 
     def open(self, name: str, record: bytes) -> "bytes | None":
         """Return the payload of a record as storage holds it, None if it is damaged."""
@@ -206,16 +207,16 @@ class Records:
 
     def _change(self, name: str, record: "Data | None") -> int:
         if self._is_wiped:
-            return self._numbered
+            return self.numbered
         if not self._is_root_stored:
             self._is_root_stored = True
             self._change(ROOT, self.root.encode())
-        number = self._numbered + 1
+        number = self.numbered + 1
         if self._saves and self._saves[-1][1] == name:
             self._saves[-1] = (number, name, record)
         else:
             self._saves.append((number, name, record))
-        self._numbered = number
+        self.numbered = number
         return number
 
 

@@ -34,6 +34,9 @@ UNCONFIRMED = "unconfirmed"
 EXPIRED = "expired"
 INDETERMINATE = "indeterminate"
 
+# As CBOR sorts them: the shorter ones first.
+_IN_ORDER = (SENT, EXPIRED, REFUSED, ACCEPTED, CONFIRMED, UNCONFIRMED, INDETERMINATE)
+
 DIGEST_BYTES = 8
 
 _KEPT_DURABLE = const(2)
@@ -106,7 +109,12 @@ class Receipt:
         buffer.extend(b"\x62id")
         append_item(buffer, self.id)
         buffer.extend(b"\x65at_ms")
-        append_item(buffer, self.at_ms)
+        at_ms = self.at_ms
+        cbor.append_head(buffer, cbor.MAP, len(at_ms))
+        for state in _IN_ORDER:
+            if state in at_ms:
+                append_item(buffer, state)
+                append_item(buffer, at_ms[state])
         buffer.extend(b"\x65state")
         append_item(buffer, self.state)
         if self.reason:

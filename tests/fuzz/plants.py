@@ -33,8 +33,8 @@ PLANTS = (
         "cbor",
         CBOR,
         "arrays nest as deep as they like",
-        "[self.item(levels - 1) for _ in range(n)]",
-        "[self.item(levels) for _ in range(n)]",
+        "self.items(n, levels - 1)",
+        "self.items(n, levels)",
     ),
     Plant(
         "cbor",
@@ -326,8 +326,8 @@ PLANTS = (
         "door",
         RELIABILITY,
         "requests are remembered for ever",
-        "while len(order) > _REMEMBERED or (self._bytes > _BYTES and len(order) > 1):",
-        "while len(order) > 1000:",
+        "is_full = len(newer) >= _GENERATION or self._bytes > _GENERATION_BYTES",
+        "is_full = len(newer) >= 1000",
     ),
     Plant(
         "door",

@@ -19,6 +19,7 @@ class Core:
     is_urgent = False
     is_armed = False
     is_routing = False
+    is_quiet = False
     wants_restart = False
     counters = {"accepted": 3}
 

@@ -5,42 +5,55 @@ from gateway.coap.reliability import Deduplicator, Retransmitter
 
 def known(seen: Deduplicator) -> list[int]:
     """Return the message ids that are remembered."""
-    return [n for n in range(40) if seen.answer(("peer", n, b"t")) is not None]
+    return [n for n in range(40) if seen.answer((n, b"t", "peer")) is not None]
 
 
 def test_the_newest_requests_are_remembered() -> None:
     seen = Deduplicator()
     for message_id in range(40):
-        seen.remember(("peer", message_id, b"t"), b"answer %d" % message_id)
-    assert known(seen) == list(range(16, 40))
-    assert seen.answer(("peer", 39, b"t")) == b"answer 39"
-    assert seen.answer(("other", 39, b"t")) is None
-    assert seen.answer(("peer", 39, b"u")) is None
+        seen.remember((message_id, b"t", "peer"), b"answer %d" % message_id)
+    assert known(seen) == list(range(16, 40))  # a whole generation, and half of the next
+    assert seen.answer((39, b"t", "peer")) == b"answer 39"
+    assert seen.answer((39, b"t", "other")) is None
+    assert seen.answer((39, b"u", "peer")) is None
+
+
+def test_never_fewer_than_a_generation_are_remembered() -> None:
+    seen = Deduplicator()
+    for message_id in range(40):
+        seen.remember((message_id, b"t", "peer"), b"")
+        seen.remember((message_id, b"t", "peer"), b"answer")
+        newest = range(max(0, message_id - 15), message_id + 1)
+        assert known(seen)[-len(newest) :] == list(newest)
+        assert len(known(seen)) <= 32
 
 
 def test_large_answers_are_remembered_within_a_budget() -> None:
     seen = Deduplicator()
     for message_id in range(40):
-        seen.remember(("peer", message_id, b"t"), b"")
-        seen.remember(("peer", message_id, b"t"), bytes(1100))
-    assert known(seen) == list(range(37, 40))
+        seen.remember((message_id, b"t", "peer"), b"")
+        seen.remember((message_id, b"t", "peer"), bytes(640))
+        assert message_id < 2 or known(seen)[-3:] == list(range(message_id - 2, message_id + 1))
+        assert 640 * len(known(seen)) <= 4096
 
 
 def test_one_answer_is_remembered_however_large() -> None:
     seen = Deduplicator()
-    seen.remember(("peer", 1, b"t"), bytes(10_000))
-    assert seen.answer(("peer", 1, b"t")) is not None
-    seen.remember(("peer", 2, b"t"), b"")
-    assert seen.answer(("peer", 1, b"t")) is None
+    seen.remember((1, b"t", "peer"), bytes(10_000))
+    assert seen.answer((1, b"t", "peer")) is not None
+    seen.remember((2, b"t", "peer"), b"")
+    seen.remember((2, b"t", "peer"), bytes(10_000))
+    seen.remember((3, b"t", "peer"), b"")
+    assert known(seen) == [2, 3]
 
 
 def test_an_answer_replaces_the_one_before() -> None:
     seen = Deduplicator()
     for _ in range(100):
-        seen.remember(("peer", 1, b"t"), bytes(2000))
-        seen.remember(("peer", 2, b"t"), bytes(2000))
-    assert seen.answer(("peer", 1, b"t")) is not None
-    assert seen.answer(("peer", 2, b"t")) is not None
+        seen.remember((1, b"t", "peer"), bytes(2000))
+        seen.remember((2, b"t", "peer"), bytes(2000))
+    assert seen.answer((1, b"t", "peer")) is not None
+    assert seen.answer((2, b"t", "peer")) is not None
 
 
 def test_retransmissions_double_their_distance_then_end() -> None:
