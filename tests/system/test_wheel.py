@@ -1,4 +1,4 @@
-"""The built wheel in an empty environment outside the clone: it emulates, pairs and locks."""
+"""The built wheel in an empty environment outside the clone: it emulates, pairs, flashes."""
 
 import json
 import os
@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from carport.hardware import board_named
+from tests.models import esp_images
+from tests.models.cable_board import CableBoard
 from tests.vm import REPOSITORY
 
 TIMEOUT_S = 100.0
@@ -55,7 +58,7 @@ def installed(tmp_path: Path) -> Path:
     pip(tmp_path, "wheel", "--no-deps", "--wheel-dir", "wheels", REPOSITORY)
     (wheel,) = (tmp_path / "wheels").glob("carport_gateway-*.whl")
     constraints = REPOSITORY / "constraints.txt"
-    pip(tmp_path, "install", "--constraint", constraints, f"{wheel}[emulator]")
+    pip(tmp_path, "install", "--constraint", constraints, f"{wheel}[emulator,flash]")
     return tmp_path
 
 
@@ -69,7 +72,7 @@ def pip(folder: Path, *words: str | Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("needs_vm")
-def test_the_wheel_emulates_pairs_and_locks(installed: Path) -> None:
+def test_the_wheel_emulates_pairs_locks_and_flashes(installed: Path) -> None:
     python = installed / "venv/bin/python"
     said = run([python, "-c", "import carport, gateway; print(carport, gateway)"], installed)
     assert said.stdout.count(str(installed / "venv")) == 2
@@ -92,3 +95,8 @@ def test_the_wheel_emulates_pairs_and_locks(installed: Path) -> None:
             assert carport(installed, "lock", "--via", via)["state"] == "confirmed"
         emulator.send_signal(signal.SIGTERM)
         assert emulator.wait(TIMEOUT_S) == 0
+    (installed / "ESP32_GENERIC-SPIRAM-20260601-v1.29.0.bin").write_bytes(esp_images.micropython())
+    hardware = board_named("devkit-mcp2515").settings(1)
+    with CableBoard(installed / "flash.img", hardware) as board:
+        words = ("flash", "--board", "devkit-mcp2515", "--port", board.path)
+        assert carport(installed, *words)["gateway"].startswith("carport-")

@@ -152,10 +152,13 @@ class Repl:
 
 
 def _different(files: Mapping[str, bytes], said: str) -> list[str]:
-    """Return the paths of files whose hashes, in the last line that was said, differ."""
+    """Return the paths of files whose hashes, in the line of said that lists them, differ.
+
+    What mpremote says itself may come before or after what the board says.
+    """
     try:
-        found = json.loads(said.strip().splitlines()[-1])
-    except (ValueError, IndexError) as error:
+        found = json.loads(next(line for line in said.splitlines() if line.startswith("[")))
+    except (ValueError, StopIteration) as error:
         raise NoAnswerError("the board does not tell which files it has: flash again") from error
     return [
         path
