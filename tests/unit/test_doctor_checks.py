@@ -175,7 +175,7 @@ def test_without_a_count_of_broken_frames_the_error_counter_tells(
 def test_the_cure_of_a_wrong_bit_rate_names_none_that_is_not_known() -> None:
     (finding,) = check_can(listened({**LISTENING, "broken": 0}, {**LISTENING, "broken": 9}))
     assert "crystal" in finding.cure
-    assert "carport can dump --bitrate" in finding.cure
+    assert "carport can dump --interface slcan" in finding.cure
     assert "Do not arm" in finding.cure
 
 

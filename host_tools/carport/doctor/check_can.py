@@ -28,8 +28,9 @@ _TERMINATORS = (
 _BIT_RATE = (
     "see that CAN-H and CAN-L are not swapped, and that the crystal stamped on an MCP2515 module "
     "is what the board's file says (8 MHz taken for 16 halves the rate); the bus's own rate is in "
-    "the car's papers, or found by a USB adapter: `carport can dump --bitrate`, 500000, 250000 or "
-    "125000, until it shows frames. Do not arm the board before it is right"
+    "the car's papers, or found with an slcan adapter, which only listens: `carport can dump "
+    "--interface slcan --channel PORT --bitrate 500000`, 250000 or 125000, until it shows frames. "
+    "Do not arm the board before it is right"
 )
 _WAKE = (
     "wake the car (open a door) and run this again; if it stays silent, check CAN-H, CAN-L and "
