@@ -279,3 +279,29 @@ print(chip.pixels)
 """
     hardware = {**BOARDS[DEVKIT].settings(1), "led": {"ws2812": 4}}
     assert run(script, tmp_path, hardware) == ["[[(0, 0, 24)]]"]
+
+
+def test_the_button_reaches_the_core_and_a_short_bounce_does_not(tmp_path: Path) -> None:
+    script = """
+from firmware.ports.esp32 import button
+
+class Time:
+    now = 1000
+    ticks_ms = staticmethod(lambda: Time.now)
+    ticks_diff = staticmethod(lambda later, sooner: later - sooner)
+
+class Cable:
+    log = print
+
+button.time = Time
+clock = esp32_rig.Clock()
+board, runner = esp32_rig.start(port, clock)
+runner._cable = Cable
+wire = chip.wire(hardware["button"])
+bounces = ((2000, 0), (2003, 1)), ((3000, 0), (3002, 1), (3004, 0), (6100, 1), (9000, 1))
+for Time.now, level in bounces[0] + bounces[1]:
+    wire.set(level)
+    clock.now = Time.now
+    runner.turn()
+"""
+    assert run(script, tmp_path) == ["pairing is open for 60 s"]
