@@ -303,6 +303,13 @@ def test_a_gateway_that_cannot_be_asked_is_a_problem_with_the_errors_own_cure() 
     assert findings[-1].cure == "connect the cable"
 
 
+def test_a_gateway_that_may_be_asleep_is_no_problem_yet() -> None:
+    asleep = "it may be asleep, and wakes each 15 min, or when the car does"
+    findings = diagnose(gathered(way=None, samples=[], failure="no answer: x", asleep=asleep))
+    assert findings[-1].text == f"leaf does not answer: {asleep}"
+    assert is_healthy(findings)
+
+
 def test_a_new_computer_is_told_to_pair() -> None:
     found = Gathered([Port("/dev/ttyUSB0", said="gateway")], "0.1.0")
     assert [finding.level for finding in diagnose(found)] == ["ok", "note"]

@@ -8,7 +8,7 @@ from carport.doctor.check_can import check_can
 from carport.doctor.check_keys import check_arming, check_keys, check_time
 from carport.doctor.check_network import check_network
 from carport.doctor.check_power import check_power, check_supply
-from carport.doctor.finding import Finding, Level, note, ok, problem
+from carport.doctor.finding import Finding, Level, note, ok, problem, warning
 from carport.doctor.gathered import Gathered
 
 Check = Callable[[Gathered], Iterator[Finding]]
@@ -46,6 +46,9 @@ def _check_contact(gathered: Gathered) -> Iterator[Finding]:
     about = "gateway"
     if gathered.gateway is None:
         yield note(about, "none is paired with this computer", "run `carport pair`")
+    elif gathered.way is None and gathered.asleep:
+        cure = "open a door of the car, or give `--timeout` a minute more than that"
+        yield warning(about, f"{gathered.gateway} does not answer: {gathered.asleep}", cure)
     elif gathered.way is None:
         text, _, cure = gathered.failure.partition(": ")
         yield problem(about, f"{gathered.gateway} cannot be asked: {text}", cure)

@@ -26,6 +26,7 @@ LOOK_S = 1.2  # the firmware counts frames over a second
 _PING_S = 1.5
 _VOLTAGE = "Vehicle.LowVoltageBattery.CurrentVoltage"
 _NEWS_MS = 60_000
+_SPARE_BYTES = 16 * 1024  # to ask about updates lets the board load what answers
 
 
 async def gather(
@@ -40,7 +41,9 @@ async def gather(
     gathered = Gathered(ports, carport.__version__)
     if gateway is None:
         return gathered
-    gathered = replace(gathered, gateway=gateway.name)
+    gathered = replace(gathered, gateway=gateway.name, asleep=gateway.asleep)
+    if any(each.said == "no gateway" and each.name in (port, known) for each in ports):
+        return replace(gathered, failure="its board has no gateway now: mend that first")
     refusals: list[str] = []
     answering = [each.name for each in ports if each.said == "gateway"]
     if via == "auto" and known in answering:
@@ -63,7 +66,8 @@ async def _ask(client: Client, gathered: Gathered, log: list[str]) -> Gathered:
     system = samples[-1].system
     assert client.route is not None
     is_cable = client.route.port is not None
-    owned = await _ask_as_owner(client)
+    has_room = system["platform"].get("heap_free", _SPARE_BYTES) >= _SPARE_BYTES
+    owned = await _ask_as_owner(client, has_room)
     return replace(
         gathered,
         way="cable" if is_cable else "network",
@@ -77,14 +81,16 @@ async def _ask(client: Client, gathered: Gathered, log: list[str]) -> Gathered:
     )
 
 
-async def _ask_as_owner(client: Client) -> Owned | None:
+async def _ask_as_owner(client: Client, has_room: bool) -> Owned | None:
     """Return what an owner is told, None to anybody else."""
     try:
         settings, principals = await read_settings(client), await client.principals()
     except NotAuthorisedError:
         return None
-    answer = await client.request(aiocoap.GET, "update")
-    update = cbor2.loads(answer.payload) if answer.code.is_successful() else None
+    update = None
+    if has_room:
+        answer = await client.request(aiocoap.GET, "update")
+        update = cbor2.loads(answer.payload) if answer.code.is_successful() else None
     return Owned(principals, settings.wifi is not None, settings.ap is not None, update)
 
 

@@ -60,9 +60,10 @@ class Gathered:
     """All of it.
 
     gateway: what it is called here, None if none is paired. way: how it was reached, None if it
-    was not; failure says why. samples: of /system, the first one forgets what was before.
-    lan: whether it answers on the network, None if it was not asked. bitrates: of the car's buses.
-    supply_volts: of the 12 V battery, as the car says. version: of this program.
+    was not: failure says why, and asleep that it may sleep, if it ever does. samples: of /system,
+    each a moment after the one before. lan: whether it answers on the network, None if it was not
+    asked. bitrates: of the car's buses. supply_volts: of the 12 V battery, as the car says.
+    version: of this program.
     """
 
     ports: list[Port]
@@ -70,6 +71,7 @@ class Gathered:
     gateway: str | None = None
     way: Literal["cable", "network"] | None = None
     failure: str = ""
+    asleep: str = ""
     samples: list[Sample] = field(default_factory=list)
     lan: bool | None = None
     is_armed: bool | None = None
