@@ -4,9 +4,20 @@ from gateway.slipmux import COAP, Decoder, encode_coap, encode_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Protocol
+
     from firmware.no_gateway import NoGateway
-    from firmware.ports.unix.uart import UART
     from gateway.core import Gateway
+
+    class SerialPort(Protocol):
+        """What machine.UART does, and a `stream` to poll; `readinto` never waits."""
+
+        stream: Any
+
+        def readinto(self, buffer: bytearray) -> int: ...
+
+        def write(self, data: bytes) -> None: ...
+
 
 PEER = b"cable"  # the peer of whatever came over it; on a PC the others are bytes as well
 
@@ -14,12 +25,14 @@ _READ_BYTES = 256
 
 
 class Cable:
-    """The core's cable, on a serial port with machine.UART's methods and a `stream` to poll.
+    """The core's cable, on a serial port.
 
     heard_ms: when something last came.
     """
 
-    def __init__(self, gateway: "Gateway | NoGateway", uart: "UART", decoder: Decoder) -> None:
+    def __init__(
+        self, gateway: "Gateway | NoGateway", uart: "SerialPort", decoder: Decoder
+    ) -> None:
         self.stream = uart.stream
         self._decoder = decoder
         self._gateway = gateway

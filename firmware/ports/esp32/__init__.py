@@ -1,1 +1,1 @@
-"""The port for an ESP32: checked against the types of MicroPython 1.29, not run on a board yet."""
+"""The port for an ESP32: run in the VM on the shims of tests/shims, not on a board yet."""
