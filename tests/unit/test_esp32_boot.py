@@ -136,11 +136,11 @@ def test_a_damaged_slot_does_not_run(package: bytes, tmp_path: Path) -> None:
     damaged[5000] ^= 1
     lines = start(tmp_path, bytes(damaged), slot_a_runs())
     assert lines[0] == "loader: slot a is damaged - back to factory"
-    assert lines[1].startswith("loader: there is no firmware: run carport flash:")
-    assert lines[2:] == ["the REPL"]
+    assert "run carport flash" in " ".join(lines)
+    assert lines[-1] == "the REPL"
 
 
-def test_a_board_without_a_record_ends_in_the_repl(package: bytes, tmp_path: Path) -> None:
-    lines = start(tmp_path, package, ERASED)
-    assert lines[0].startswith("loader: there is no firmware: run carport flash:")
-    assert lines[1:] == ["the REPL"]
+def test_a_board_without_a_package_ends_in_the_repl(tmp_path: Path) -> None:
+    lines = start(tmp_path, b"", ERASED)
+    assert "run carport flash" in " ".join(lines)
+    assert lines[-1] == "the REPL"
