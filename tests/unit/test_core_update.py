@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from firmware import slot_writer
 from firmware.crash_log import CrashLog
 from firmware.slot_writer import SlotWriter
 from firmware.slots import CONFIRMED, FACTORY, TRIES, UNPROVEN, Slots
@@ -60,6 +59,7 @@ class Board:
         self.shell = Shell({} if storage is None else storage)
         self.crashes = Crashes()
         self.opened = 0
+        self.running = self.slots().active
         self.shell.gateway.attach_updates(self._open)
 
     def reboot(self) -> "Board":
@@ -72,7 +72,7 @@ class Board:
 
     def _open(self) -> SlotWriter:
         self.opened += 1
-        return SlotWriter(self.slots(), "emulator", self.crashes)
+        return SlotWriter(self.slots(), "emulator", self.crashes, self.running)
 
 
 def make(size: int = 9000, seed: int = 1, **fields: Any) -> bytes:
@@ -163,6 +163,26 @@ def test_nothing_is_loaded_before_somebody_asks(board: Board, owner: Host) -> No
     state(owner)
     state(owner)
     assert board.opened == 1
+
+
+def test_without_a_place_for_slots_the_owner_is_told(board: Board, owner: Host) -> None:
+    def open_writer() -> SlotWriter:
+        raise OSError("there is no partition carport_boot: run `carport flash`")
+
+    board.shell.gateway.attach_updates(open_writer)
+    response = owner.request(GET, ["update"])
+    assert response.code == SERVICE_UNAVAILABLE
+    assert b"run `carport flash`" in response.payload
+
+
+def test_without_room_in_the_heap_the_board_starts_anew(board: Board, owner: Host) -> None:
+    def open_writer() -> SlotWriter:
+        raise MemoryError
+
+    board.shell.gateway.attach_updates(open_writer)
+    assert owner.request(GET, ["update"]).code == SERVICE_UNAVAILABLE
+    board.shell.advance(1000)
+    assert board.shell.gateway.wants_restart
 
 
 def test_a_block_whose_answer_was_lost_is_answered_again(board: Board, owner: Host) -> None:
@@ -387,11 +407,8 @@ def test_a_flash_that_cannot_be_written_is_said(
     send(owner, package)
 
 
-def test_what_ran_before_is_no_package_that_arrives(
-    board: Board, owner: Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_ran_before_is_no_package_that_arrives(board: Board, owner: Host) -> None:
     """Else an older firmware could be started again without the cable."""
-    monkeypatch.setattr(slot_writer, "is_mounted", lambda: True)
     first, second, third = make(seed=1), make(seed=2), make(seed=3)
     for package, running in ((first, "a"), (second, "b")):
         slots = board.slots()
