@@ -34,7 +34,7 @@ DAMAGED = "the storage is damaged: to erase it, keys too, hold the button for 10
 NO_PROFILE = "there is no valid profile of a car: run carport flash"
 NOT_A_BENCH = (
     "this profile routes between buses, which is for a bench alone: in a car Carport is a leaf. "
-    "If this board is in no car, let its settings say bench = true"
+    'If this board is in no car, let its board.json say "bench": true'
 )
 
 _FACTORY_RESET_MS = const(10_000)
