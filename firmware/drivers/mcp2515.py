@@ -65,6 +65,8 @@ _STOPPED = const(0)  # STATE_STOPPED
 _STATE_BUS_OFF = const(4)
 _IRQ_RX = const(2)
 
+_WAKE_FILTER = const(0x40)  # of CNF3
+
 _ROLLOVER = const(0x04)  # of RXB0CTRL, whose next bit reads the same
 _RXM_AND_ROLLOVER = const(0x64)
 
@@ -410,7 +412,10 @@ class MCP2515:
         registers = self._registers
         registers.reset()
         registers.await_mode(CONFIGURATION)
-        registers.write_checked(CNF3, self._timing + bytes((_ENABLED, 0, 0)))
+        timing = self._timing
+        if self._mode == SLEEP:  # a glitch on the bus is to wake nobody
+            timing = bytes((timing[0] | _WAKE_FILTER,)) + timing[1:]
+        registers.write_checked(CNF3, timing + bytes((_ENABLED, 0, 0)))
         self._write_filters()
         registers.write_checked(RXB0CTRL, bytes((_ROLLOVER,)), _RXM_AND_ROLLOVER)
         registers.write_checked(RXB1CTRL, bytes(1), _RXM_AND_ROLLOVER)

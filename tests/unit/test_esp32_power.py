@@ -70,6 +70,26 @@ print(turn_for(3), model.mode)
     assert run(TURNS + script, tmp_path, WIRING) == ["None 3", "(603000, 900000) 1"]
 
 
+def test_what_cannot_be_saved_keeps_it_up(tmp_path: Path) -> None:
+    script = f"""
+esp32_rig.sealed_settings({STORED})
+board, runner = esp32_rig.start(port, clock)
+save = runner._storage.save
+def fail(name, data):
+    raise OSError(5)
+turn_for(590)
+runner._log = lambda line: None  # it would be on the cable, which is stdout
+runner._storage.save = fail
+runner._gateway._records.put("note", b"1")
+print(turn_for(60))
+runner._storage.save = save
+print(turn_for(3))
+"""
+    kept_up, slept = run(TURNS + script, tmp_path, WIRING)
+    assert kept_up == "None"
+    assert slept.endswith(", 900000)")
+
+
 def test_a_chip_without_ext0_watches_both_pins_by_ext1(tmp_path: Path) -> None:
     script = f"""
 import esp32

@@ -5,7 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.drivers.mcp2515 import MCP2515
+from firmware.drivers.mcp2515_registers import CNF3
 from tests.mcp2515_rig import Rig
+
+WAKFIL = 0x40
 
 READ_FLAGS = "032c0000"
 READ_RX0 = "90" + 13 * "00"
@@ -369,6 +372,7 @@ def test_silent_loopback_hears_itself_alone() -> None:
 def test_asleep_it_is_woken_by_the_bus_and_listens_silently() -> None:
     rig = Rig()
     can = rig.controller(mode=MCP2515.MODE_SLEEP)
+    assert rig.chip.register(CNF3) & WAKFIL
     assert can.recv() is None
     rig.bus.deliver(frame(1))
     rig.bus.deliver(frame(2))
@@ -379,3 +383,14 @@ def test_asleep_it_is_woken_by_the_bus_and_listens_silently() -> None:
     rig.bus.deliver(frame(3, 0x200))
     rig.bus.deliver(frame(4, 0x200))
     assert taken(can) == [4]
+
+
+def test_asleep_it_leaves_the_interrupt_for_the_board_that_it_wakes() -> None:
+    rig = Rig()
+    can = rig.controller(mode=MCP2515.MODE_SLEEP)
+    rig.bus.deliver(frame(1))
+    rig.bus.deliver(frame(2))
+    assert rig.chip.interrupt == 0
+    can.init(500_000)
+    assert rig.chip.interrupt == 1
+    assert not rig.chip.register(CNF3) & WAKFIL
