@@ -3,10 +3,12 @@
 import asyncio
 import os
 import pty
+import select
 import threading
 import tty
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import serial
@@ -94,6 +96,21 @@ def test_a_port_without_the_right_to_it_names_its_group(
     port = look(name)
     assert port.trouble == "no rights"
     assert port.group is not None
+
+
+def test_where_the_gateway_answers_other_devices_are_left_alone(
+    home: Path, cable: Cable, silent_port: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board, name = silent_port
+    on_usb = [SimpleNamespace(device=port, vid=1, product="x") for port in (name, cable.port)]
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: on_usb)
+
+    (port,) = asyncio.run(look_at_ports(None, cable.port))
+    assert port == Port(cable.port, "x", said="gateway")
+    assert select.select([board], [], [], 0)[0] == []
+
+    both = asyncio.run(look_at_ports(None, None))
+    assert {port.name: port.said for port in both} == {cable.port: "gateway", name: "nothing"}
 
 
 def test_without_any_port_none_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,11 +36,20 @@ _PROMPT = b">>> "
 async def look_at_ports(wanted: str | None, known: str | None) -> list[Port]:
     """Return the ports where a board may be: the wanted one alone, or all.
 
-    known: where the gateway was last; it counts even if it does not look like a board's.
+    known: where the gateway was last. If one answers there, nothing else on USB is bothered.
     """
-    described = _described() if wanted is None else {wanted: ""}
-    if wanted is None and known is not None and "://" in known:
-        described[known] = ""
+    if wanted is not None:
+        return [await _look_at(wanted, "")]
+    described = _described()
+    if known is not None and (known in described or "://" in known):
+        port = await _look_at(known, described.pop(known, ""))
+        if port.said == "gateway":
+            return [port]
+        return [port, *await _look_at_all(described)]
+    return await _look_at_all(described)
+
+
+async def _look_at_all(described: dict[str, str]) -> list[Port]:
     return list(await asyncio.gather(*(_look_at(name, described[name]) for name in described)))
 
 
