@@ -4,12 +4,14 @@
     on trial, no tries left         back to the previous one, and that one runs
     on trial                        one try less, durably; then it runs
     its package is not whole        back to the previous one, and that one runs
+    any other error                 the same on trial; else the previous one, for this start
+    nothing was flashed that runs   any slot that is whole, for then nothing else could run
 
 An update never changes this file: it has to work whatever is in the slots. An error here costs the
 slot, not the start. The slot's firmware is imported under the same names, so ours are forgotten
 first, and nothing here is kept by a name of this module: what the firmware needs is heap.
 
-`firmware.main.main(is_trial)` is all that this knows of the firmware.
+`firmware.main.main(is_trial, slot)` is all that this knows of the firmware.
 """
 
 import gc
@@ -17,6 +19,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from firmware.slots import Slots
@@ -31,6 +34,24 @@ def run(flash: str = "") -> None:
         slot, is_trial = _mount(flash)
     except Exception as error:  # noqa: BLE001 - whatever it is, the board starts
         print("loader:", repr(error))
+    try:
+        main = _import_main()
+        if main is None and not slot:
+            slot = _mount_any(flash)
+            if not slot:
+                print("loader: there is no firmware: run carport flash")
+                return  # to the REPL
+            main = _import_main()
+        if main is not None:
+            main(is_trial, slot)
+            return
+    except Exception as error:  # noqa: BLE001 - and so it starts again, as long as it may
+        sys.print_exception(error)
+    _restart()
+
+
+def _import_main() -> "Callable[[bool, int], None] | None":
+    """Return what runs the firmware, None if there is none."""
     for name in list(sys.modules):
         if name.split(".")[0] in _OURS:
             sys.modules.pop(name)
@@ -38,20 +59,14 @@ def run(flash: str = "") -> None:
     try:
         from firmware.main import main
     except ImportError as error:
-        print("loader: there is no firmware: run carport flash:", error)
-        if not slot:
-            return  # to the REPL
-        _restart()
-    try:
-        main(is_trial)
-    except Exception as error:  # noqa: BLE001 - and so it starts again, as long as it may
-        sys.print_exception(error)
-        _restart()
+        print("loader:", error)
+        return None
+    return main
 
 
 def _mount(flash: str) -> "tuple[int, bool]":
     """Mount the slot that is to run; return it, 0 if there is none, and whether it is on trial."""
-    from firmware.slots import FACTORY, NAMES
+    from firmware.slots import DAMAGED, FACTORY, NAMES
 
     port = _port()
     slots = port.open_slots(flash)
@@ -61,18 +76,46 @@ def _mount(flash: str) -> "tuple[int, bool]":
             outcome = _try(port, slots, slot)
             if not outcome:
                 return slot, slots.is_trial
-            print("loader: slot", NAMES[slot], _WHY[outcome], "- back to", NAMES[slots.previous])
+            why = _WHY[outcome]
+        except Exception as error:  # noqa: BLE001 - not this slot, then
+            outcome = DAMAGED if slots.is_trial else 0
+            why = repr(error)
+        print("loader: slot", NAMES[slot], why, "- back to", NAMES[slots.previous])
+        try:
             slots.go_back(outcome)
-        except Exception as error:  # noqa: BLE001 - not this slot, then, in this start
-            print("loader: slot", NAMES[slot], repr(error))
-            if slots.active == slot:
-                slots.active, slots.previous = slots.previous, FACTORY
+        except OSError as error:  # then in this start
+            print("loader:", repr(error))
     return FACTORY, False
+
+
+def _mount_any(flash: str) -> int:
+    """Mount the first slot that is whole, from now on; return it, 0 if there is none."""
+    from firmware.slots import FACTORY, NAMES, SLOTS
+
+    port = _port()
+    try:
+        slots = port.open_slots(flash)
+    except OSError:
+        return FACTORY
+    for slot in SLOTS:
+        try:
+            if _mount_whole(port, slots, slot, ", for there is nothing else"):
+                break
+        except Exception as error:  # noqa: BLE001 - maybe the other one
+            print("loader: slot", NAMES[slot], repr(error))
+    else:
+        return FACTORY
+    slots.active = slot
+    try:
+        slots.save()
+    except OSError as error:  # then in this start
+        print("loader:", repr(error))
+    return slot
 
 
 def _try(port: "Any", slots: "Slots", slot: int) -> int:
     """Mount a slot; return 0, or why it must not run."""
-    from firmware.slots import DAMAGED, NAMES, UNPROVEN
+    from firmware.slots import DAMAGED, UNPROVEN
 
     if not slots.tries:
         return UNPROVEN
@@ -82,12 +125,19 @@ def _try(port: "Any", slots: "Slots", slot: int) -> int:
         slots.save()
         port.start_watchdog()
         trial = ", on trial"
+    return 0 if _mount_whole(port, slots, slot, trial) else DAMAGED
+
+
+def _mount_whole(port: "Any", slots: "Slots", slot: int, said: str) -> bool:
+    """Mount a slot if its package is whole; tell whether it is."""
+    from firmware.slots import NAMES
+
     head = slots.head(slot)
     if head is None or not slots.is_whole(slot, head):
-        return DAMAGED
+        return False
     port.mount(slots.device(slot), head)
-    print("loader: slot", NAMES[slot], "runs:", head.name + trial)
-    return 0
+    print("loader: slot", NAMES[slot], "runs:", head.name + said)
+    return True
 
 
 def _port() -> "Any":

@@ -11,10 +11,11 @@ from gateway.const import const
 _BOOT_THRESHOLD_BYTES = const(4096)
 
 
-def main(is_trial: bool = False) -> None:
+def main(is_trial: bool = False, slot: int = 0) -> None:
     """Run the gateway for ever; whatever ends it is kept, and the board starts again.
 
     is_trial: this firmware has still to prove itself, or the loader goes back to the one before.
+    slot: where it is, see firmware/slots.py.
 
     What is made at the start stays for ever. Garbage in between would leave a heap full of small
     holes, so for this once it is collected early and often.
@@ -28,7 +29,7 @@ def main(is_trial: bool = False) -> None:
     try:
         from firmware.start import start
 
-        runner = start(board, clock, crashes, is_trial)
+        runner = start(board, clock, crashes, is_trial, slot)
         gc.threshold(-1)
         runner.run()
     except Exception as error:  # noqa: BLE001 - whatever it is

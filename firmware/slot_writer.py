@@ -6,10 +6,9 @@ erased piece. By that the next run of the board finds where it ended. The sector
 piece may be torn, and is written again.
 """
 
-import os
 import sys
 
-from firmware.slots import BLOCK_BYTES, FACTORY, MOUNT, NAMES, SLOTS, TRIES, UNPROVEN
+from firmware.slots import BLOCK_BYTES, CONFIRMED, FACTORY, NAMES, SLOTS, TRIES, UNPROVEN
 from firmware.two_sectors import check, is_erased
 from gateway.const import const
 from gateway.package import HEAD_BYTES
@@ -29,6 +28,7 @@ class SlotWriter:
     """The slot that does not run.
 
     board: which board this is. crashes: what tells why an update was rolled back.
+    running: the slot that the loader has started; another one than the record's if that failed.
 
     Raises:
         OSError: the flash is broken.
@@ -37,14 +37,16 @@ class SlotWriter:
     is_frozen = not __file__.startswith("/")
     mpy = getattr(sys.implementation, "_mpy", 0) & 0xFF  # CPython loads none
 
-    def __init__(self, slots: "Slots", board: str, crashes: "CrashLog") -> None:
+    def __init__(
+        self, slots: "Slots", board: str, crashes: "CrashLog", running: int = FACTORY
+    ) -> None:
         self.board = board
         self._slots = slots
         self._crashes = crashes
-        self._running = slots.active if is_mounted() else FACTORY
-        self.running = NAMES[self._running]
+        self._running = running
+        self.running = NAMES[running]
         self.rolled_back = _why(slots, crashes)
-        in_use = self._running or slots.active or slots.previous
+        in_use = running or slots.active or slots.previous
         self._slot = SLOTS[1] if in_use == SLOTS[0] else SLOTS[0]
         self._device = slots.device(self._slot)
         self.capacity = slots.capacity(self._slot)
@@ -57,7 +59,7 @@ class SlotWriter:
     @property
     def is_trial(self) -> bool:
         """Whether what runs has still to prove itself."""
-        return self._slots.is_trial
+        return self._slots.is_trial and self._slots.active == self._running
 
     def begin(self, data: bytes, head: "Head") -> None:
         """Begin a package with its head, of 512 bytes, in place of what was in the slot.
@@ -66,9 +68,10 @@ class SlotWriter:
             OSError: the flash is broken.
         """
         self.head = None
-        if self._slots.previous == self._slot:
-            self._slots.previous = FACTORY
-            self._slots.save()
+        slots = self._slots
+        if self._slot in (slots.active, slots.previous):
+            slots.active, slots.previous, slots.tries = self._running, FACTORY, CONFIRMED
+            slots.save()
         self.received = 0
         self.write(data)
         self.head = head
@@ -146,15 +149,6 @@ class SlotWriter:
         if not sure:
             self.head = None
         return sure
-
-
-def is_mounted() -> bool:
-    """Tell whether a slot's package is what runs."""
-    try:
-        os.stat(MOUNT)
-    except OSError:
-        return False
-    return True
 
 
 def _why(slots: "Slots", crashes: "CrashLog") -> str:

@@ -97,21 +97,22 @@ class Slots:
         """Let a slot run from the next start on, on trial.
 
         Raises:
-            OSError: the flash is broken.
+            OSError: the flash is broken; the attributes have changed all the same.
         """
         self.active, self.previous = slot, running
         self.tries, self.outcome, self.crashes = TRIES, 0, crashes
         self.save()
 
     def go_back(self, outcome: int) -> None:
-        """Let what ran before run again.
+        """Let what ran before run again: for good, or with an outcome of 0 in this start alone.
 
         Raises:
             OSError: the flash is broken; the attributes have changed all the same.
         """
-        self.active, self.previous = self.previous, FACTORY
-        self.tries, self.outcome = CONFIRMED, outcome
-        self.save()
+        self.active, self.previous, self.tries = self.previous, FACTORY, CONFIRMED
+        if outcome:
+            self.outcome = outcome
+            self.save()
 
     def device(self, slot: int) -> "BlockDevice":
         """Return a slot's block device."""

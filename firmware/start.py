@@ -44,14 +44,16 @@ class NotReadyError(Exception):
     """There can be no gateway; the text says why, and what its owner can do."""
 
 
-def start(board: Board, clock: "Clock", crashes: "CrashLog", is_trial: bool = False) -> Runner:
+def start(
+    board: Board, clock: "Clock", crashes: "CrashLog", is_trial: bool = False, slot: int = 0
+) -> Runner:
     """Return the runner of this board's gateway, or of what says why there is none.
 
     Raises:
         NotReadyError: there can be no gateway, on a trial, which has failed then.
     """
     try:
-        return _start_gateway(board, clock, crashes, is_trial)
+        return _start_gateway(board, clock, crashes, is_trial, slot)
     except NotReadyError as error:
         if is_trial:
             raise
@@ -102,7 +104,9 @@ def read_profile(board: Board) -> "dict[str, Any]":
     return profile
 
 
-def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog", is_trial: bool) -> Runner:
+def _start_gateway(
+    board: Board, clock: "Clock", crashes: "CrashLog", is_trial: bool, slot: int
+) -> Runner:
     storage = open_storage(board)
     crashes.open(storage, board.ended_by)
     if is_trial:
@@ -150,7 +154,7 @@ def _start_gateway(board: Board, clock: "Clock", crashes: "CrashLog", is_trial: 
     def open_writer() -> "SlotWriter":
         from firmware.slot_writer import SlotWriter
 
-        return SlotWriter(slots or board.open_slots(), board.model, crashes)
+        return SlotWriter(slots or board.open_slots(), board.model, crashes, slot)
 
     gateway.attach_updates(open_writer)
     if slots is not None:

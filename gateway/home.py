@@ -15,7 +15,7 @@ from gateway.coap.numbers import DELETE, GET, POST, PUT
 from gateway.const import const
 from gateway.data.ledger import Ledger
 from gateway.errors import BusyError
-from gateway.resources.deferred import DeferredResource
+from gateway.resources.deferred import DeferredReader, DeferredResource
 from gateway.resources.noted import NotedResource
 from gateway.vault.principals import DRIVER, OWNER
 from gateway.vault.settings import Settings
@@ -94,7 +94,7 @@ class Home:
         if is_recording:
             readers = {GET: DRIVER, POST: DRIVER, DELETE: OWNER}
             deferred.append((b"consent", -3, owner, self._load_consent))
-            deferred.append((b"records", -3, readers, self._load_records))
+            resources[b"records"] = DeferredReader(-3, readers, self._load_records)
         for segment, segments, roles, load in deferred:
             resources[segment] = DeferredResource(segments, roles, load)
         if is_recording and self._records.get("consent") is not None:

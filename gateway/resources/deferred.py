@@ -9,7 +9,10 @@ if TYPE_CHECKING:
 
 
 class DeferredResource:
-    """Stands for the resource that load(now_ms) returns, with its paths and roles."""
+    """Stands for the resource that load(now_ms) returns, with its paths and roles.
+
+    It is loaded for those alone who may, for it takes heap.
+    """
 
     takes_blocks = False
 
@@ -20,13 +23,15 @@ class DeferredResource:
         self.roles = roles
         self._load = load
 
-    def deny(self, request: "Request") -> None:
-        """Let the resource take note that the endpoint refused somebody."""
-        resource = self._load(request.now_ms)
-        if hasattr(resource, "deny"):
-            resource.deny(request)
-
     def handle(self, request: "Request") -> "Answer | None":
         """Let the resource handle it."""
         answer: Answer | None = self._load(request.now_ms).handle(request)
         return answer
+
+
+class DeferredReader(DeferredResource):
+    """Stands for one that takes note of whom the endpoint has refused."""
+
+    def deny(self, request: "Request") -> None:
+        """Let the resource take note of it."""
+        self._load(request.now_ms).deny(request)

@@ -180,7 +180,7 @@ class UpdateResource:
             if answer is not None:
                 return answer
         head = writer.head
-        if head is None or offset > writer.received:
+        if head is None or offset > writer.received or offset >= head.package_bytes:
             return diagnostic(REQUEST_ENTITY_INCOMPLETE, "not the next block")
         size = min(head.package_bytes - offset, MAX_BLOCK_BYTES)
         is_last = offset + size == head.package_bytes

@@ -90,7 +90,9 @@ class Machine:
             read_block=storage.read_block,
         )
         slots = port.open_slots() if is_trial else None
-        self.gateway.attach_updates(lambda: SlotWriter(slots or port.open_slots(), BOARD, crashes))
+        self.gateway.attach_updates(
+            lambda: SlotWriter(slots or port.open_slots(), BOARD, crashes, slot)
+        )
         self._udp = Link(self, False)
         self._cable = Link(self, True)
         self._buses = [Bus(self, index) for index in range(len(self._profile["buses"]))]

@@ -11,9 +11,9 @@ import pytest
 
 from carport.emulator.device_code import compile_for_boards
 from carport.install.package import LOADER
-from firmware.slots import CONFIRMED, DAMAGED, FACTORY, TRIES, UNPROVEN, Slots
+from firmware.slots import CONFIRMED, DAMAGED, FACTORY, NAMES, TRIES, UNPROVEN, Slots
 from gateway import package
-from tests.models.packages import package_with
+from tests.models.packages import package_of, package_with
 from tests.power.chip import BLOCK_BYTES, Chip, Partition
 from tests.vm import REPOSITORY, find_micropython
 
@@ -26,7 +26,7 @@ UNIX_PORT = (
 )
 MAIN = """
 from gateway.const import MARK
-def main(is_trial):
+def main(is_trial, slot):
     print("it is", MARK, is_trial)
 """
 
@@ -183,7 +183,8 @@ def test_a_record_that_makes_no_sense_is_none(board: Board, record: bytes) -> No
 
 
 @pytest.mark.parametrize(
-    "main", ["1 // 0", "import nothing_of_this_name", "def main(is_trial):\n    1 // 0", "x ="]
+    "main",
+    ["1 // 0", "import nothing_of_this_name", "def main(is_trial, slot):\n    1 // 0", "x ="],
 )
 def test_what_fails_at_once_starts_again_and_costs_a_try(board: Board, main: str) -> None:
     board.put(2, package_with(firmware("b", main)))
@@ -193,10 +194,25 @@ def test_what_fails_at_once_starts_again_and_costs_a_try(board: Board, main: str
     assert board.boot().endswith("it is a False\n")
 
 
-def test_a_board_without_firmware_says_what_to_do(board: Board) -> None:
+def test_a_board_with_code_in_its_slots_alone_runs_one_that_is_whole(board: Board) -> None:
+    """A stock board has nothing else: no flipped byte of the record may end it."""
     (board.code / "firmware/main.py").unlink()
-    said = board.boot()
-    assert said.startswith("loader: there is no firmware: run carport flash")
+    for slot in (1, 2):
+        said = board.boot()
+        assert ", for there is nothing else\n" in said
+        assert said.endswith(f"it is {NAMES[slot]} False\n")
+        assert (board.slots().active, board.slots().previous) == (slot, FACTORY)
+        board.flip(slot, 600)
+    assert board.boot().endswith("loader: there is no firmware: run carport flash\n")
+
+
+def test_nor_does_a_trial_that_cannot_be_mounted(board: Board) -> None:
+    (board.code / "firmware/main.py").unlink()
+    board.put(2, package_of(b"no file system"))
+    board.record(active=2, previous=1, tries=TRIES)
+    assert board.boot().endswith("it is a False\n")
+    assert board.boot().endswith("it is a False\n")
+    assert (board.slots().active, board.slots().tries) == (1, CONFIRMED)
 
 
 SHA_OF_ABC = bytes.fromhex("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")

@@ -1,0 +1,129 @@
+"""What hostile packages, a failing flash, and rivals with keys can do to updates."""
+
+import pytest
+
+from firmware.slots import CONFIRMED
+from gateway.coap.numbers import CHANGED, CONTINUE, FORBIDDEN, PUT, REQUEST_ENTITY_INCOMPLETE
+from tests.models.host import Host
+from tests.models.slot_board import (
+    CAPACITY,
+    PIECE,
+    SlotBoard,
+    activate,
+    make,
+    put,
+    send,
+    told,
+)
+from tests.power.chip import BLOCK_BYTES
+
+A, B = 1, 2
+
+
+@pytest.fixture
+def board() -> SlotBoard:
+    return SlotBoard()
+
+
+@pytest.fixture
+def owner(board: SlotBoard) -> Host:
+    return Host.pair(board.shell)
+
+
+def reboot(board: SlotBoard, owner: Host) -> SlotBoard:
+    board = board.reboot()
+    owner.shell = board.shell
+    return board
+
+
+def install(board: SlotBoard, owner: Host, content: bytes) -> SlotBoard:
+    """Let the board run a package, confirmed."""
+    send(owner, content)
+    assert activate(owner, content).code == CHANGED
+    board = reboot(board, owner)
+    assert board.is_trial
+    board.slots.tries = CONFIRMED
+    board.slots.save()
+    return reboot(board, owner)
+
+
+def test_a_file_system_that_cannot_be_mounted_costs_the_one_before_nothing(
+    board: SlotBoard, owner: Host
+) -> None:
+    board = install(board, owner, make(seed=1))
+    hostile = make(seed=2, begin=b"")
+    send(owner, hostile)
+    assert activate(owner, hostile).code == CHANGED
+    for _ in range(4):
+        board = reboot(board, owner)
+        assert (board.slot, board.is_trial) == (A, False)
+    assert (board.slots.active, board.slots.tries) == (A, CONFIRMED)
+    assert told(owner)["rolled_back"] == "its package was damaged in the flash"
+
+
+def test_a_record_that_cannot_be_written_costs_the_one_before_nothing(
+    board: SlotBoard, owner: Host
+) -> None:
+    board = install(board, owner, make(seed=1))
+    send(owner, make(seed=2))
+    activate(owner, make(seed=2))
+    flash = board.flash
+    flash.fault = lambda operation, address: (
+        "raises" if operation != "read" and address < 2 * BLOCK_BYTES else ""
+    )
+    board = reboot(board, owner)
+    assert (board.slot, board.is_trial) == (A, False)
+    state = told(owner)
+    assert (state["running"], state["trial"]) == ("a", False)
+    before = flash.content(A)
+    put(owner, make(seed=3), 0)
+    flash.fault = lambda operation, address: ""
+    assert put(owner, make(seed=3), 0).code == CONTINUE
+    assert flash.content(A) == before, "it wrote over what runs"
+    board = reboot(board, owner)
+    assert (board.slot, board.is_trial) == (A, False)
+
+
+@pytest.mark.parametrize("operation", ["program", "erase"])
+@pytest.mark.parametrize("become", ["raises", "fails", "is lost"])
+def test_a_start_that_cannot_be_recorded_can_be_asked_for_again(
+    board: SlotBoard, owner: Host, operation: str, become: str
+) -> None:
+    content = make()
+    send(owner, content)
+    flash = board.flash
+    flash.fault = lambda asked, address: (
+        become if asked == operation and address < 2 * BLOCK_BYTES else ""
+    )
+    first = activate(owner, content)
+    flash.fault = lambda asked, address: ""
+    if first.code != CHANGED:
+        put(owner, content, 0)
+        send(owner, content)
+        assert activate(owner, content).code == CHANGED
+    board = reboot(board, owner)
+    assert (board.slot, board.is_trial) == (A, True)
+
+
+@pytest.mark.parametrize("size", [9000, 8192, 8192 + PIECE, CAPACITY - 1, CAPACITY])
+def test_there_is_nothing_behind_the_last_block(board: SlotBoard, owner: Host, size: int) -> None:
+    content = make(size)
+    send(owner, content)
+    after = -(-size // PIECE)
+    before = bytes(board.flash.chip.image)
+    for more in (False, True):
+        for piece in (b"", bytes(PIECE)):
+            answer = put(owner, content, after, more=more, piece=piece)
+            assert answer.code == REQUEST_ENTITY_INCOMPLETE
+    assert board.flash.chip.image == before
+    assert activate(owner, content).code == CHANGED
+    assert reboot(board, owner).slot == A
+
+
+def test_whoever_is_no_owner_loads_nothing(board: SlotBoard, owner: Host) -> None:
+    for role in ("driver", "viewer"):
+        other = owner.enrol(name=role, role=role)
+        assert put(other, make(), 0).code == FORBIDDEN
+        assert activate(other, make()).code == FORBIDDEN
+        assert other.request(PUT, ["update"], b"x").code == FORBIDDEN
+    assert board.opened == 0
