@@ -76,6 +76,7 @@ pixels: "list[list[tuple[int, ...]]]" = []
 
 wifi_status = 1001
 wifi_calls: "list[Any]" = []
+wifi_address = "127.0.0.1", "255.0.0.0"
 hostname = "mpy-esp32"
 
 

@@ -58,4 +58,4 @@ class WLAN:
 
     def ipconfig(self, __param: str) -> "Any":
         assert __param == "addr4"
-        return ("127.0.0.1", "255.0.0.0") if self._is_station else ("192.168.4.1", "255.255.255.0")
+        return chip.wifi_address if self._is_station else ("192.168.4.1", "255.255.255.0")

@@ -10,6 +10,8 @@ import pytest
 from carport.hardware import Board, installed_boards
 from carport.profile import compile_to_file
 from carport.profile.installed import profile_folder
+from firmware.bench_loop import DOORS
+from tests.bench import inputs
 from tests.vm import REPOSITORY, run_script
 
 BOARDS = installed_boards()
@@ -91,6 +93,8 @@ print(chip.hostname, chip.wifi_calls)
 print(board.platform()["wifi"], board.subnets())
 answer = discover()
 print(answer.code, answer.token, answer.payload)
+chip.wifi_address = "0.0.0.0", "0.0.0.0"  # the lease is over
+print(board.subnets())
 chip.wifi_status = 202
 print(board.platform()["wifi"], board.subnets())
 chip.wifi_status = 201
@@ -105,6 +109,7 @@ print(board.platform()["wifi"])
     assert wifi.endswith(r"[(b'\x7f\x00\x00\x01', b'\xff\x00\x00\x00')]")
     assert answer.startswith("69 b't' b'</")
     assert troubles == [
+        "[]",
         "{'state': 'wrong password'} []",
         "{'state': 'no such network'}",
         "{'state': 'connecting'}",
@@ -305,3 +310,19 @@ for Time.now, level in bounces[0] + bounces[1]:
     runner.turn()
 """
     assert run(script, tmp_path) == ["pairing is open for 60 s"]
+
+
+def test_a_frame_on_the_bus_reaches_the_core_and_a_foreign_one_does_not(tmp_path: Path) -> None:
+    arbitration_id, data = inputs.frame(DOORS, 0)
+    script = f"""
+board, runner = esp32_rig.start(port)
+model = chip.mcp2515s[hardware["can"][0]["cs"]]
+state = runner._gateway._state
+for id in ({arbitration_id}, 0x7fe):
+    model.receive((id, False, False, {data!r}))
+    runner.turn()
+    print(state.counters)
+"""
+    accepted, foreign = run(script, tmp_path)
+    assert "'accepted': 1" in accepted
+    assert foreign == accepted

@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gateway.vault.settings import Settings
 
+_NO_ADDRESS = "0.0.0.0"
 _NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -47,7 +48,8 @@ class Wireless:
                 interface is self._access_point or interface.isconnected()
             ):
                 address, mask = interface.ipconfig("addr4")
-                subnets.append((ipv4(address), ipv4(mask)))
+                if address != _NO_ADDRESS:  # whose netmask would take in everybody
+                    subnets.append((ipv4(address), ipv4(mask)))
         return subnets
 
     def describe(self) -> "dict[str, int | str] | None":
@@ -56,7 +58,10 @@ class Wireless:
         if station is None:
             return None
         if station.isconnected():
-            return {"state": "connected", "rssi": station.status("rssi")}
+            try:
+                return {"state": "connected", "rssi": station.status("rssi")}
+            except OSError:  # not any more
+                pass
         status = station.status()
         if status in (network.STAT_WRONG_PASSWORD, network.STAT_HANDSHAKE_TIMEOUT):
             return {"state": "wrong password"}
