@@ -26,6 +26,7 @@ from gateway.coap.numbers import (
 from gateway.vault.principals import COMMAND, DRIVER, OWNER, VIEWER, Limits, Principal
 from tests.models.host import Credential, Host, plain
 from tests.models.shell import Shell
+from tests.models.slot_board import SlotBoard
 
 NOW_S = 1_800_000_000
 STEP_MS = 150  # between two requests: who asks for more is not listened to
@@ -52,6 +53,7 @@ TABLE = {
     "consent": {"GET": "owner", "PUT": "owner", "DELETE": "owner"},
     "records": {"GET": "records", "POST": "records", "DELETE": "owner"},
     "ledger": {"GET": "owner", "DELETE": "owner"},
+    "update": {"GET": "owner", "PUT": "owner", "POST": "owner"},
 }
 # What is not at the path itself but below it, and what is judged only if it makes sense.
 BELOW = {
@@ -157,9 +159,13 @@ class World:
         shell.drain()
         self.storage = shell.storage
 
+    def start(self) -> Shell:
+        """Return the shell of a board just started, which takes updates."""
+        return SlotBoard(storage=dict(self.storage)).shell
+
     def host(self, asker: str, on_cable: bool) -> Host:
         """Return an asker on a board just started, known to be where it is, and when it is."""
-        shell = Shell(dict(self.storage))
+        shell = self.start()
         self.owner.shell = shell
         if asker != "guest without time":
             self.owner.tell_time(NOW_S)
@@ -220,7 +226,7 @@ def test_everybody_may_do_what_the_table_says_and_nothing_else(
 
 @pytest.mark.parametrize("way", ["LAN", "cable"])
 def test_a_stranger_in_plain_text_finds_out_that_it_is_a_gateway(world: World, way: str) -> None:
-    shell = Shell(dict(world.storage))
+    shell = world.start()
     for path, method in CELLS:
         shell.advance(STEP_MS)
         code, payload = plain(shell, METHODS[method], path.split("/"), cable=way == "cable")
@@ -235,7 +241,7 @@ def test_a_stranger_in_plain_text_finds_out_that_it_is_a_gateway(world: World, w
 
 
 def test_the_table_names_every_resource(world: World) -> None:
-    shell = Shell(dict(world.storage))
+    shell = world.start()
     named = {path.split("/")[0].encode() for path in TABLE}
     assert set(shell.gateway._endpoint.resources) == named
 
