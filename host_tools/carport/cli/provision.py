@@ -27,9 +27,9 @@ _REMEDIES = {
 
 
 def _complete_car(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    from carport.profile.installed import installed_profiles
+    from carport.cli.vss import profile_names
 
-    return [name for name in installed_profiles() if name.startswith(incomplete)]
+    return [name for name in profile_names() if name.startswith(incomplete)]
 
 
 @click.command()

@@ -22,6 +22,7 @@ from typing import Any
 
 from carport.cli.asking import ask_hidden
 from carport.cli.hidden_input import read_text
+from carport.cli.vss import profile_names
 from carport.client.known_gateways import check_name
 from carport.client.settings import (
     BoardSettings,
@@ -35,7 +36,6 @@ from carport.client.settings import (
     check_voltage,
 )
 from carport.errors import UsageError
-from carport.profile.installed import profile_folder
 
 _PASSWORD_FILE = "wifi-password-file"
 
@@ -192,7 +192,8 @@ def _network(value: str | bool) -> str | bool:
 
 
 def _car(name: str) -> str:
-    profile_folder(name)
+    if name not in profile_names():
+        raise UsageError(f"there is no car {name}: there are {', '.join(profile_names())}")
     return name
 
 

@@ -1,4 +1,4 @@
-"""The VSS paths that the profiles of this installation name."""
+"""The profiles of this installation, and the VSS paths that they name."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,13 @@ import gateway
 
 if TYPE_CHECKING:
     from carport.client import Signals
+
+_PROFILES = Path(gateway.__file__).parent / "profiles"
+
+
+def profile_names() -> list[str]:
+    """Return the names of all profiles, sorted."""
+    return sorted(path.parent.name for path in _PROFILES.glob("*/profile.toml"))
 
 
 def profile_paths(profile: str | None) -> list[str]:
@@ -27,8 +34,7 @@ def signals_as_json(signals: "Signals", paths: list[str]) -> dict[str, Any]:
 
 
 def _read(pattern: str) -> list[str]:
-    profiles = Path(gateway.__file__).parent / "profiles"
     found: set[str] = set()
-    for path in profiles.glob(f"{pattern}/vss.json"):
+    for path in _PROFILES.glob(f"{pattern}/vss.json"):
         found.update(json.loads(path.read_text(encoding="utf-8")))
     return sorted(found)

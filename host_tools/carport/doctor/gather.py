@@ -18,7 +18,7 @@ from carport.client.settings import read_settings
 from carport.doctor.gathered import Gathered, Owned, Sample, Time
 from carport.doctor.ports import look_at_ports
 from carport.errors import CarportError, NotAuthorisedError
-from carport.profile.installed import installed_profiles
+from carport.paths import device_source_root
 
 LOOKS = 3
 LOOK_S = 1.2  # the firmware counts frames over a second
@@ -133,8 +133,8 @@ async def _map(client: Client, path: str) -> dict[str, Any]:
 
 def _bitrates(profile: str) -> dict[str, int]:
     """Return the bit rate of each bus of a profile; none if it is not installed here."""
-    folder = installed_profiles().get(profile)
-    if folder is None:
+    path = device_source_root() / "gateway" / "profiles" / profile / "profile.toml"
+    if not path.exists():
         return {}
-    described = tomllib.loads((folder / "profile.toml").read_text(encoding="utf-8"))
+    described = tomllib.loads(path.read_text(encoding="utf-8"))
     return {bus["name"]: bus["bitrate"] for bus in described["buses"]}
