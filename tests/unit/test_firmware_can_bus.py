@@ -387,6 +387,15 @@ def test_it_tells_errors_and_what_was_lost_over_restarts(
     assert core.describe(200)["overruns"] == 29
 
 
+def test_it_counts_broken_frames_where_the_controller_can_tell(
+    controller: Controller, bus: CanBus, core: Core
+) -> None:
+    assert "broken" not in core.describe(0)
+    broken = [0, 2, 1]
+    controller.take_broken = lambda: broken.pop(0)  # type: ignore[attr-defined]
+    assert [core.describe(0)["broken"] for _ in range(3)] == [0, 2, 3]
+
+
 def test_it_tells_what_was_received_in_the_last_second_or_since(
     controller: Controller, bus: CanBus, core: Core
 ) -> None:
