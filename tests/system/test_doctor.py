@@ -46,7 +46,6 @@ def test_a_board_is_provisioned_and_says_whether_its_password_is_right(
     with fault(owner, "wifi-password"):
         told = owner.run("provision", *wifi, "--region", "DE", exit_code=6)
         assert told["wifi"]["state"] == "wrong password"
-        assert findings(owner, exit_code=1)["Wi-Fi"] == ("problem", "its password is wrong")
     told = owner.run("provision", *wifi, "--access-point", "--name", "leaf")
     assert (told["wifi"]["state"], told["gateway"]) == ("connected", "leaf")
     assert owner.run("provision", "--show")["access_point"] == {"ssid": "leaf"}
