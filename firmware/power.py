@@ -47,7 +47,7 @@ _HEARD_MS = const(10_000)
 
 
 class Power:
-    """The rules above; `look` is to be called about once a second.
+    """The rules above; `look` is to be called about once a second, then `may_sleep`.
 
     woken_by: what has started the board: "", "button", "bus" or "timer". is_forced: the battery
     was low when it went to sleep. pace: how many times faster it loses patience; an emulated
@@ -74,30 +74,37 @@ class Power:
         return self._interval_s
 
     def look(
-        self,
-        settings: "dict[str, Any] | None",
-        supply_mv: "int | None",
-        heard_ms: int,
-        asked_ms: "int | None",
-        is_observed: bool,
-        is_held: bool,
-        now_ms: int,
+        self, settings: "dict[str, Any] | None", supply_mv: "int | None", now_ms: int
     ) -> bool:
-        """Tell whether the board may sleep now.
+        """Tell whether `stored` is in force, so that `may_sleep` is to be asked.
 
         Args:
             settings: the owner's: mode, interval_s and low_mv, as far as they are set.
             supply_mv: the 12 V battery's voltage, None if it is not known.
-            heard_ms: when something last came on a bus or on the cable.
-            asked_ms: when somebody who may command last asked for something, None if never.
-            is_observed: somebody is told of changes.
-            is_held: what must not be cut off is under way.
         """
         if settings is None:
             settings = {}
         self._mode = settings.get("mode", REACHABLE)
         self._interval_s = settings.get("interval_s", INTERVAL_S)
         self._judge(supply_mv, settings.get("low_mv", LOW_MV), now_ms)
+        return self.is_forced or self._mode == STORED
+
+    def may_sleep(
+        self,
+        heard_ms: int,
+        asked_ms: "int | None",
+        is_observed: bool,
+        is_held: bool,
+        now_ms: int,
+    ) -> bool:
+        """Tell whether the board may sleep now, as far as it is `stored`.
+
+        Args:
+            heard_ms: when something last came on a bus or on the cable.
+            asked_ms: when somebody who may command last asked for something, None if never.
+            is_observed: somebody is told of changes.
+            is_held: what must not be cut off is under way.
+        """
         until_ms = max(self._started_until_ms, heard_ms + _HEARD_MS // self._pace)
         if not self.is_forced:
             until_ms = max(until_ms, self._fresh_until_ms)
@@ -108,7 +115,7 @@ class Power:
         if is_held or (is_observed and not self.is_forced):
             until_ms = max(until_ms, now_ms + _HEARD_MS // self._pace)
         self._until_ms = until_ms
-        return (self.is_forced or self._mode == STORED) and now_ms >= until_ms
+        return now_ms >= until_ms
 
     def describe(self, started_ms: int) -> "dict[str, Any]":
         """Return the map that `carport.cddl` calls power."""

@@ -64,20 +64,15 @@ class Sleeper:
     def may_sleep(self, now_ms: int) -> bool:
         """Tell whether the board may sleep, once nothing is left to be stored or sent."""
         self.due_ms = now_ms + self._look_ms
-        gateway = self._gateway
+        gateway, power = self._gateway, self._power
+        if not power.look(gateway.settings.power, self._port.supply_mv(), now_ms):
+            return False
         heard_ms = self._cable.heard_ms
         for bus in self._buses:
             heard_ms = max(heard_ms, bus.heard_ms)
         asked_ms, is_observed, is_held = gateway.activity(now_ms)
-        return self._power.look(
-            gateway.settings.power,
-            self._port.supply_mv(),
-            heard_ms,
-            asked_ms,
-            is_observed,
-            is_held or self._health.trial is not None,
-            now_ms,
-        )
+        is_held = is_held or self._health.trial is not None
+        return power.may_sleep(heard_ms, asked_ms, is_observed, is_held, now_ms)
 
     def sleep(self, now_ms: int) -> None:
         """Sleep; what follows is the board's next start. It stays up if a bus wakes just now."""

@@ -12,8 +12,10 @@ def walk(woken_by: str, is_forced: bool, looks: "list[list[Any]]") -> "list[Any]
     """Return what a board answers to looks, and what it says of itself after each."""
     power = Power(woken_by, is_forced, 0)
     told: list[Any] = []
-    for look in looks:
-        told.append(power.look(*look))
+    for (settings, supply_mv), (heard_ms, asked_ms, is_observed, is_held), now_ms in looks:
+        is_stored = power.look(settings, supply_mv, now_ms)
+        may_sleep = power.may_sleep(heard_ms, asked_ms, is_observed, is_held, now_ms)
+        told.append([is_stored, is_stored and may_sleep])
         described = power.describe(0)
         told.append([[name, described[name]] for name in sorted(described)])
     return told
