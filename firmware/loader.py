@@ -105,9 +105,10 @@ def _mount_any(flash: str) -> int:
             print("loader: slot", NAMES[slot], repr(error))
     else:
         return FACTORY
-    slots.active = slot
     try:
-        slots.save()
+        if slots.active == FACTORY:  # else it can be read by now
+            slots.active = slot
+            slots.save()
     except OSError as error:  # then in this start
         print("loader:", repr(error))
     return slot

@@ -8,7 +8,7 @@ piece may be torn, and is written again.
 
 import sys
 
-from firmware.slots import BLOCK_BYTES, CONFIRMED, FACTORY, NAMES, SLOTS, TRIES, UNPROVEN
+from firmware.slots import BLOCK_BYTES, FACTORY, NAMES, SLOTS, TRIES, UNPROVEN
 from firmware.two_sectors import check, is_erased
 from gateway.const import const
 from gateway.package import HEAD_BYTES
@@ -46,7 +46,8 @@ class SlotWriter:
         self._running = running
         self.running = NAMES[running]
         self.rolled_back = _why(slots, crashes)
-        in_use = running or slots.active or slots.previous
+        proven = slots.previous if slots.is_trial else slots.active
+        in_use = running or proven or slots.previous
         self._slot = SLOTS[1] if in_use == SLOTS[0] else SLOTS[0]
         self._device = slots.device(self._slot)
         self.capacity = slots.capacity(self._slot)
@@ -69,8 +70,11 @@ class SlotWriter:
         """
         self.head = None
         slots = self._slots
-        if self._slot in (slots.active, slots.previous):
-            slots.active, slots.previous, slots.tries = self._running, FACTORY, CONFIRMED
+        if self._slot in (slots.active, slots.previous) or not slots.is_durable:
+            if slots.active == self._slot:
+                slots.go_back(0)
+            if slots.previous == self._slot:
+                slots.previous = FACTORY
             slots.save()
         self.received = 0
         self.write(data)

@@ -51,7 +51,8 @@ _PIECE_BYTES = const(512)
 class Slots:
     """The slots, as they stand in the flash; the attributes are the record's.
 
-    boot: the block device of the record; slots: those of a and b.
+    boot: the block device of the record; slots: those of a and b. is_durable: the attributes are
+    in the flash, unless to save them has failed.
 
     Raises:
         OSError: the flash is broken.
@@ -63,6 +64,7 @@ class Slots:
         self.active = self.previous = FACTORY
         self.tries = CONFIRMED
         self.outcome = self.crashes = 0
+        self.is_durable = True
         record = self._store.read()
         if record is None or len(record) != _RECORD_BYTES:
             return
@@ -91,7 +93,9 @@ class Slots:
             self.outcome,
             self.crashes,
         )
+        self.is_durable = False
         self._store.save(record)
+        self.is_durable = True
 
     def activate(self, slot: int, running: int, crashes: int) -> None:
         """Let a slot run from the next start on, on trial.
