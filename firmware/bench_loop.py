@@ -11,8 +11,10 @@ from collections import OrderedDict
 
 from firmware.bench_host import Host
 from gateway import cbor
-from gateway.coap.numbers import CHANGED, CONFLICT, CONTENT, ECHO, GET
+from gateway.coap import block
+from gateway.coap.numbers import BLOCK2, CHANGED, CONFLICT, CONTENT, ECHO, GET
 from gateway.core import Gateway
+from gateway.request import MAX_BLOCK_BYTES, MAX_BLOCK_SZX
 from gateway.vehicle.commands import STATE_ACTIVE
 
 TYPE_CHECKING = False
@@ -126,8 +128,15 @@ class Rig:
 
     def counters(self) -> "dict[str, int]":
         """Return what the gateway has counted."""
-        _, _, payload = self.host.open(self.ask(self.host.seal(GET, b"system")))
-        counters: dict[str, int] = cbor.decode(payload)["counters"]
+        whole = b""
+        has_more = True
+        while has_more:
+            wanted = block.encode(len(whole) // MAX_BLOCK_BYTES, False, MAX_BLOCK_SZX)
+            request = self.host.seal(GET, b"system", block2=wanted)
+            _, options, part = self.host.open(self.ask(request))
+            whole += part
+            has_more = block.decode(options[BLOCK2])[1]
+        counters: dict[str, int] = cbor.decode(whole)["counters"]
         return counters
 
     def _pair(self, request: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from gateway import cbor
 from gateway.coap.numbers import CONTENT, GET
 from gateway.request import CBOR_FORMAT
+from gateway.resources.pieces import Pieces
 from gateway.vault.principals import OWNER, VIEWER
 
 TYPE_CHECKING = False
@@ -25,4 +26,10 @@ class SystemResource:
     def handle(self, request: "Request") -> "Answer | None":
         """Return the map."""
         is_owner = request.known_key.principal.rank == OWNER
-        return CONTENT, CBOR_FORMAT, cbor.encode(self._describe(request.now_ms, is_owner))
+        described = self._describe(request.now_ms, is_owner)
+        pieces = Pieces()
+        pieces.head(cbor.MAP, len(described))
+        for name in sorted(described, key=cbor.encode):
+            pieces.item(name)
+            pieces.item(described[name])
+        return CONTENT, CBOR_FORMAT, pieces.finish()

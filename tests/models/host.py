@@ -193,9 +193,8 @@ class Host:
             self.context, self.sent[outer.token], value, outer.payload
         )
         response = Response(kind, message_id, code, options, payload)
-        is_whole = response.option(BLOCK2) is None
-        if is_whole and response.option(CONTENT_FORMAT) in (bytes((CBOR,)), bytes((SENML_CBOR,))):
-            payloads.check(payload)
+        if response.option(BLOCK2) is None:
+            _check(response)
         return response
 
     def send(self, data: bytes) -> None:
@@ -207,7 +206,28 @@ class Host:
             self.send(message.encode(Message(ACK, EMPTY, response.message_id)))
 
     def request(self, code: int, path: list[str], payload: Any = None, **more: Any) -> Response:
-        """Send a request and return its answer; a challenge is answered with its Echo value."""
+        """Send a request and return its answer; a challenge is answered with its Echo value.
+
+        What is asked for with GET and without options comes whole, block by block.
+        """
+        is_plain = code == GET and payload is None and not more
+        response = self.request_once(code, path, payload, **more)
+        number = 0
+        while is_plain and block.decode(response.option(BLOCK2) or b"")[1]:
+            number += 1
+            options = [(BLOCK2, block.encode(number, False, 5))]
+            part = self.request_once(GET, path, options=options)
+            assert part.code == CONTENT, part
+            part.payload = response.payload + part.payload
+            response = part
+        if number:
+            _check(response)
+        return response
+
+    def request_once(
+        self, code: int, path: list[str], payload: Any = None, **more: Any
+    ) -> Response:
+        """Send a request and return its answer, or the first block of it."""
         self.send(self.protect(code, path, payload, **more))
         response = self.responses()[-1]
         echo = response.option(ECHO)
@@ -243,6 +263,12 @@ class Host:
             self.send(self.protect(POST, [path], payload, options=[(ECHO, echo)]))
             answers = self.responses()
         return answers
+
+
+def _check(response: Response) -> None:
+    """See whether a whole answer is what carport.cddl says."""
+    if response.option(CONTENT_FORMAT) in (bytes((CBOR,)), bytes((SENML_CBOR,))):
+        payloads.check(response.payload)
 
 
 def client_context(

@@ -386,11 +386,19 @@ def test_a_snapshot_stays_while_the_car_goes_on(shell: Shell, host: Host, car: C
 
 
 def test_a_large_answer_comes_in_blocks_unasked(shell: Shell, host: Host, car: Car) -> None:
-    answer = host.request(GET, ["signals"])
+    answer = host.request_once(GET, ["signals"])
     value = answer.option(BLOCK2)
     assert value is not None
     assert block.decode(value) == (0, True, 5)
     assert len(answer.payload) == 512
+
+
+def test_a_large_status_of_the_system_comes_in_blocks(shell: Shell, host: Host) -> None:
+    shell.gateway._platform = lambda: {"machine": "m" * 400}
+    answer = host.request_once(GET, ["system"])
+    assert block.decode(answer.option(BLOCK2) or b"") == (0, True, 5)
+    assert len(answer.payload) == 512
+    assert host.request(GET, ["system"]).value["platform"] == {"machine": "m" * 400}
 
 
 @pytest.mark.parametrize("value", [b"\x07", b"\xff\xff\xf6", b"\xf6"])
