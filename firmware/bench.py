@@ -1,12 +1,11 @@
 """The command-loop benchmark on a board: what a request, a command, a frame cost the core alone.
 
-    python -m tests.bench.inputs bench.cbor     on a PC: the reference car, and frames of its
-    mpremote cp bench.cbor : + run firmware/bench.py
-    import firmware.bench; firmware.bench.main()     or so, on the board's REPL
+    python -m tests.bench.inputs bench.cbor             on a PC: the reference car, and its frames
+    mpremote cp bench.cbor : + run firmware/bench.py    see docs/building.md
 
-Hold the board's button while it starts: then the REPL is there. Prints a table for BENCHMARKS.md.
-Nothing is sent or stored, and no garbage is collected while the time is taken. Not run on a board
-yet.
+Prints a table for BENCHMARKS.md. The code is what is frozen in, or what the board's active slot
+has. Nothing is sent or stored, and no garbage is collected while the time is taken. Not run on a
+board yet.
 """
 
 import gc
@@ -29,6 +28,27 @@ _RUNS = const(50)
 _WARM_UP_RUNS = const(8)
 _RESERVE_BYTES = const(30_000)
 _BOOT_THRESHOLD_BYTES = const(4096)
+
+
+def find_firmware() -> None:
+    """Let the firmware be imported: it is frozen in, or else in the active slot.
+
+    Raises:
+        ImportError: there is none.
+    """
+    try:
+        import firmware.bench_loop  # noqa: F401
+    except ImportError:
+        from firmware.ports.esp32 import slots as port
+
+        slots = port.open_slots()
+        head = slots.head(slots.active) if slots.active else None
+        if head is None:
+            raise ImportError("there is no firmware: run carport flash")
+        port.mount(slots.device(slots.active), head)
+        for name in list(sys.modules):
+            if name.split(".")[0] in ("firmware", "gateway"):
+                sys.modules.pop(name)  # the loader's own
 
 
 def allocated(operation: "Operation") -> int:
@@ -79,6 +99,7 @@ def measure(inputs: str, runs: int) -> "Iterator[tuple[str, Any, int, list[int]]
 
 def main(inputs: str = _INPUTS, runs: int = _RUNS) -> None:
     """Print the table."""
+    find_firmware()
     version = ".".join([str(part) for part in sys.implementation.version[:3]])
     print(f"MicroPython {version}, {sys.implementation._machine}; medians of {runs} runs\n")
     print("| operation | median, us | 99th percentile | bytes allocated |")

@@ -12,6 +12,8 @@ import pytest
 from carport.hardware import board_named
 from carport.install.boot_record import ERASED, slot_a_runs
 from carport.install.package import build_package, loader_files
+from firmware.bench_loop import OPERATIONS
+from tests.bench import inputs
 from tests.vm import REPOSITORY, run_script
 
 BOARD = "devkit-mcp2515"
@@ -102,7 +104,15 @@ def package() -> bytes:
     return build_package(BOARD, "reference")
 
 
-def start(folder: Path, slot_a: bytes, record: bytes) -> list[str]:
+BENCH = """
+with open("/bench.cbor", "wb") as file:
+    file.write(read("bench.cbor"))
+exec(read("bench.py"), {"__name__": "__main__"})
+print(sys.modules["gateway.core"].__file__)
+"""
+
+
+def start(folder: Path, slot_a: bytes, record: bytes, script: str = RUN) -> list[str]:
     """Return what a board prints that was flashed so."""
     files = loader_files()
     for path, content in files.items():
@@ -114,7 +124,7 @@ def start(folder: Path, slot_a: bytes, record: bytes) -> list[str]:
     (folder / "carport_a").write_bytes(slot_a)
     (folder / "carport_boot").write_bytes(record)
     arguments = (str(folder), str(REPOSITORY / "tests"))
-    return run_script(START + RUN, heapsize="6m", args=arguments).splitlines()
+    return run_script(START + script, heapsize="6m", args=arguments).splitlines()
 
 
 def test_the_firmware_in_a_slot_runs_and_all_of_it_comes_from_there(
@@ -144,3 +154,12 @@ def test_a_board_without_a_package_ends_in_the_repl(tmp_path: Path) -> None:
     lines = start(tmp_path, b"", ERASED)
     assert "run carport flash" in " ".join(lines)
     assert lines[-1] == "the REPL"
+
+
+def test_the_benchmark_measures_what_is_in_the_slot(package: bytes, tmp_path: Path) -> None:
+    (tmp_path / "bench.cbor").write_bytes(inputs.for_the_vm())
+    (tmp_path / "bench.py").write_bytes((REPOSITORY / "firmware" / "bench.py").read_bytes())
+    lines = start(tmp_path, package, slot_a_runs(), BENCH)
+    assert lines[0].startswith("MicroPython 1.")
+    assert len([line for line in lines if line.startswith("|")]) == 2 + len(OPERATIONS)
+    assert lines[-1] == "/slot/gateway/core.mpy"
