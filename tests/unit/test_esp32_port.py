@@ -326,3 +326,37 @@ for id in ({arbitration_id}, 0x7fe):
     accepted, foreign = run(script, tmp_path)
     assert "'accepted': 1" in accepted
     assert foreign == accepted
+
+
+def test_a_controller_is_reset_and_its_transceiver_switched_before_it_is_used(
+    tmp_path: Path,
+) -> None:
+    script = """
+model = chip.mcp2515s[10]
+said = []
+chip.wire(9).on_change = lambda level: said.append(("reset", level))
+old = chip.exchange
+def exchange(byte):
+    said.append("spi") if said[-1] != "spi" else None
+    return old(byte)
+chip.exchange = exchange
+board, runner = esp32_rig.start(port)
+print(said[:3], chip.wire(16).edges, chip.wire(23).edges, len(runner._buses))
+"""
+    t_2can, t_can485 = BOARDS["t-2can"].settings(2), BOARDS["t-can485"].settings(1)
+    hardware = {**t_2can, "can": [t_2can["can"][0], t_can485["can"][0]]}
+    assert run(script, tmp_path, hardware, CARS[2]) == [
+        "[('reset', 0), ('reset', 1), 'spi'] [1] [0] 2"
+    ]
+
+
+def test_a_cable_on_another_uart_leaves_the_log_to_the_repl(tmp_path: Path) -> None:
+    script = """
+board, runner = esp32_rig.start(port)
+runner.turn()
+print(type(board.open_uart()).__name__)
+"""
+    hardware = {**BOARDS[DEVKIT].settings(1), "cable": {"uart": 1, "tx": 17, "rx": 16}}
+    ready, uart = run(script, tmp_path, hardware)
+    assert ready.startswith("ready after 0 ms, ")
+    assert uart == "UART"

@@ -1,4 +1,4 @@
-"""The serial port of the cable. Not run on a board yet."""
+"""The serial port of the cable, if that is not the REPL's. Not run on a board yet."""
 
 import machine
 
@@ -11,12 +11,16 @@ _BUFFER_BYTES = 2048  # two messages of the largest size, should the runner be l
 
 
 class UART:
-    """machine.UART, with the `stream` to poll; settings: `id`, `tx` and `rx` if not the usual."""
+    """machine.UART, with the `stream` to poll; cable: its number, `uart`, and `tx` and `rx`."""
 
-    def __init__(self, settings: "dict[str, Any]") -> None:
-        pins = {name: settings[name] for name in ("tx", "rx") if name in settings}
+    def __init__(self, cable: "dict[str, Any]") -> None:
         self.stream = machine.UART(
-            settings["id"], _BAUDRATE, txbuf=_BUFFER_BYTES, rxbuf=_BUFFER_BYTES, **pins
+            cable["uart"],
+            _BAUDRATE,
+            tx=cable["tx"],
+            rx=cable["rx"],
+            txbuf=_BUFFER_BYTES,
+            rxbuf=_BUFFER_BYTES,
         )
 
     def readinto(self, buffer: bytearray) -> int:
