@@ -70,6 +70,23 @@ print(turn_for(3), model.mode)
     assert run(TURNS + script, tmp_path, WIRING) == ["None 3", "(603000, 900000) 1"]
 
 
+def test_the_radio_is_off_before_it_sleeps(tmp_path: Path) -> None:
+    script = f"""
+wifi = {{"ssid": "home", "password": "a secret"}}
+esp32_rig.sealed_settings(dict({STORED}, wifi=wifi, ap={{"password": "twelve words"}}))
+board, runner = esp32_rig.start(port, clock)
+radio = board._wireless
+print(radio._station.active(), radio._access_point.active())
+print(turn_for(601))
+print(radio._station.active(), radio._access_point.active())
+"""
+    assert run(TURNS + script, tmp_path, WIRING) == [
+        "True True",
+        "(600000, 900000)",
+        "False False",
+    ]
+
+
 def test_what_cannot_be_saved_keeps_it_up(tmp_path: Path) -> None:
     script = f"""
 esp32_rig.sealed_settings({STORED})

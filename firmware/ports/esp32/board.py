@@ -179,7 +179,7 @@ class Board:
 
         There is none on a board that has no network: the chip cannot make one.
         """
-        self._wireless = Wireless(settings)
+        self._wireless = self.power.wireless = Wireless(settings)
         if not self._wireless.is_on:
             return []
         server = open_socket(_ANY_ADDRESS, COAP_PORT)

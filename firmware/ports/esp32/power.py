@@ -23,6 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from firmware.ports.esp32.wireless import Wireless
+
 _SAMPLES = 16
 
 
@@ -30,11 +32,13 @@ class PowerPort:
     """What firmware/sleeper.py needs of a board; see firmware/ports/unix/power.py.
 
     hardware: the board's description. kept: what the real-time clock's memory held at the start.
+    wireless: the radio, once it is on; it is turned off before a sleep.
     """
 
     pace = 1
 
     def __init__(self, hardware: "dict[str, Any]", button: machine.Pin, kept: bytes) -> None:
+        self.wireless: Wireless | None = None
         self._button = button
         self._button_number: int = hardware["button"]
         self._wake: machine.Pin | None = None
@@ -66,6 +70,8 @@ class PowerPort:
 
     def sleep(self, duration_s: int, kept: bytes, is_bus_watched: bool) -> None:
         """Sleep so long, unless the button wakes the board sooner, or the bus if it may."""
+        if self.wireless is not None:
+            self.wireless.turn_off()
         machine.RTC().memory(kept)
         others: list[machine.Pin] = []
         if self._wake is not None and is_bus_watched:

@@ -40,6 +40,12 @@ class Wireless:
         """Whether there is any interface."""
         return self._station is not None or self._access_point is not None
 
+    def turn_off(self) -> None:
+        """Turn the radio off, as ESP-IDF wants it before a deep sleep."""
+        for interface in (self._station, self._access_point):
+            if interface is not None:
+                interface.active(False)
+
     def subnets(self) -> "list[tuple[bytes, bytes]]":
         """Return the address and the netmask of each interface that has them."""
         subnets = []
