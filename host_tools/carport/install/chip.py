@@ -35,13 +35,12 @@ _NO_PORT = re.compile(r"Errno 2\]|FileNotFoundError")
 _NOT_ALLOWED = re.compile(r"Errno 13\]|Permission denied")
 _SILENT = re.compile(r"Failed to connect|Wrong boot mode|Download mode successfully")
 _LOST = re.compile(
-    r"No serial data|data stream stopped|stopped responding|disconnected|Errno 5\]|Errno 6\]|"
-    r"write timeout|Invalid head of packet|Could not configure port|originates from pySerial",
+    r"No serial data|data stream stopped|stopped responding|disconnected|write timeout|"
+    r"Invalid head of packet|Could not configure port|originates from pySerial",
     re.IGNORECASE,
 )
-
-
-_GONE = "Lost connection"  # said before esptool waits for the chip to come back
+_GONE = re.compile(r"Errno (5|6|19)\]")
+_RECONNECTING = "Lost connection"  # it waits for the chip to come back
 
 
 class CableError(NoAnswerError):
@@ -206,6 +205,12 @@ def _files(regions: Sequence[Region], folder: Path) -> list[str]:
 
 def explain(port: str, said: str) -> CarportError:
     """Return what esptool's words mean for who flashes a board."""
+    lost = CableError(
+        "the connection to the board broke off: check the cable, and run the same again, which "
+        "goes on from there"
+    )
+    if _RECONNECTING in said:
+        return lost
     if "Could not open" in said:
         if _NO_PORT.search(said):
             return UsageError(f"there is no serial port {port}: connect the board, or give --port")
@@ -213,17 +218,16 @@ def explain(port: str, said: str) -> CarportError:
             return NoAnswerError(
                 f"you may not open {port}: add yourself to its group (dialout, or uucp)"
             )
+        if _GONE.search(said):
+            return lost
         return NoAnswerError(f"another program is using {port}: end it, and flash again")
-    if _SILENT.search(said) and _GONE not in said:
+    if _SILENT.search(said):
         return NoAnswerError(
             f"no ESP32 answers at {port}: hold the board's button BOOT, press RESET, let BOOT go, "
             "and flash again with ESPTOOL_BEFORE=no-reset in the environment"
         )
-    if _LOST.search(said) or _GONE in said:
-        return CableError(
-            "the connection to the board broke off: check the cable, and run the same again, "
-            "which goes on from there"
-        )
+    if _GONE.search(said) or _LOST.search(said):
+        return lost
     if _DIFFERENT in said or "MD5 of file does not match" in said:
         return CarportError(
             "what was written does not read back the same: flash again; if it stays so, the "

@@ -1,18 +1,19 @@
 """What `carport flash` does to a board, in which order, and what of it is left to do.
 
-The boot record goes first and comes last. In between no slot runs, so the board stays at
-MicroPython's REPL, where files can be copied; and a run that was interrupted at any point is ended
-by the same run again. What is written already is not written again: the chip compares hashes.
+No slot is whole until the end, so that the board stays at MicroPython's REPL, where files can be
+copied; and a run that was interrupted at any point is ended by the same run again. What is
+written already is not written again: the chip compares hashes.
 
-    1  erase the boot record; on a board that is not ours yet, or with --erase, also nvs, the keys,
-       slot b and the file system
-    2  bootloader, application, the partition table, which makes the board ours, and the package,
-       which takes all of slot a; start
-    3  the loader's files, then the boot record, written by MicroPython; start
+    1  erase the boot record, and a sector of slot b; on a board that is not ours yet, or with
+       --erase, all of slot b, nvs, the keys and the file system
+    2  bootloader, application, the partition table, which makes the board ours, and the package
+       into slot a, but for a sector; start
+    3  the loader's files; then the missing sector and the boot record, by MicroPython; start
 
-Where the firmware is frozen into MicroPython, the boot record is written with the rest, and there
-are no files. One visit to the bootloader does for all: boards whose USB port is the program's own
-cannot be sent there by the cable once MicroPython runs.
+The sector is the second one: the first tells, to a later run, which car the board is in. Where the
+firmware is frozen into MicroPython, all is written at once, and there are no files. One visit to
+the bootloader does for all: boards whose USB port is the program's own cannot be sent there by the
+cable once MicroPython runs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,7 @@ from carport.install import boot_record
 from carport.install.chip import Found, Progress, Region
 from carport.install.micropython_image import BOOTLOADER_OFFSETS, MicroPythonImage
 from carport.install.partitions import (
+    SECTOR_BYTES,
     SMALLEST_FLASH_MIB,
     TABLE_BYTES,
     TABLE_OFFSET,
@@ -35,11 +37,14 @@ from carport.install.partitions import (
     encode_table,
     find,
 )
-from gateway import package
+from carport.install.repl import Block
 from gateway.errors import DecodeError
+from gateway.package import HEAD_BYTES, Head, decode
 
 _BOOT = "carport_boot"
 _SLOTS = ("carport_a", "carport_b")
+_ERASED_SECTOR = b"\xff" * SECTOR_BYTES
+_MISSING_SECTOR = slice(SECTOR_BYTES, 2 * SECTOR_BYTES)
 _ERASED_ON_A_FRESH_BOARD = ("nvs", "carport_keys", "carport_b", "vfs")
 
 
@@ -64,7 +69,7 @@ class ReplPort(Protocol):
 
     def copy(self, files: Mapping[str, bytes], progress: Progress = ...) -> None: ...
 
-    def write_partition_and_restart(self, label: str, data: bytes) -> None: ...
+    def write_and_restart(self, blocks: Sequence[Block]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class Present:
 
     flash_mib: int
     is_ours: bool
-    packages: list[package.Head]
+    packages: list[Head]
 
 
 @dataclass(frozen=True)
@@ -131,19 +136,25 @@ def install(
     Raises:
         CarportError: it cannot be done; the same again goes on from there.
     """
-    regions = [*_erased(flash_mib, is_fresh), *_firmware(content, flash_mib)]
+    is_frozen = content.image.is_frozen
+    regions = [
+        *_erased(flash_mib, is_fresh),
+        *_firmware(content, flash_mib, without_a_sector=not is_frozen),
+    ]
     chip.write(regions, report("Writing"))
-    if content.image.is_frozen:
+    if is_frozen:
         chip.write([_record(flash_mib)])
-        chip.start()
-        return
     chip.start()
+    if is_frozen:
+        return
     starting = report("Starting MicroPython")
     starting(0, 1)
     repl.wait()
     starting(1, 1)
     repl.copy(content.files, report("Copying the loader"))
-    repl.write_partition_and_restart(_BOOT, boot_record.slot_a_runs())
+    sector = content.package[_MISSING_SECTOR].ljust(SECTOR_BYTES, b"\xff")
+    record = boot_record.slot_a_runs()[:SECTOR_BYTES]
+    repl.write_and_restart([(_SLOTS[0], 1, sector), (_BOOT, 0, record)])
 
 
 def whole_flash(content: Content, flash_mib: int, vfs: bytes) -> bytes:
@@ -158,12 +169,12 @@ def whole_flash(content: Content, flash_mib: int, vfs: bytes) -> bytes:
     return bytes(flash).rstrip(b"\xff")
 
 
-def _packages(chip: ChipPort, table: list[Partition]) -> list[package.Head]:
+def _packages(chip: ChipPort, table: list[Partition]) -> list[Head]:
     heads = []
     for label in _SLOTS:
         try:
-            data = chip.read(find(table, label).offset, package.HEAD_BYTES)
-            heads.append(package.decode(data))
+            data = chip.read(find(table, label).offset, HEAD_BYTES)
+            heads.append(decode(data))
         except DecodeError:
             continue
     return heads
@@ -173,19 +184,25 @@ def _erased(flash_mib: int, is_fresh: bool) -> list[Region]:
     table = carport_table(flash_mib)
     labels = (_BOOT, *(_ERASED_ON_A_FRESH_BOARD if is_fresh else ()))
     partitions = [find(table, label) for label in labels]
-    return [(each.offset, b"\xff" * each.size) for each in partitions]
+    erased = [(each.offset, b"\xff" * each.size) for each in partitions]
+    if not is_fresh:
+        erased.append((find(table, _SLOTS[1]).offset + SECTOR_BYTES, _ERASED_SECTOR))
+    return erased
 
 
-def _firmware(content: Content, flash_mib: int) -> list[Region]:
+def _firmware(content: Content, flash_mib: int, without_a_sector: bool = False) -> list[Region]:
     """Return what can be written before the board starts, in the order it is written."""
     image = content.image
     table = carport_table(flash_mib)
     slot = find(table, _SLOTS[0])
+    package = bytearray(content.package.ljust(slot.size, b"\xff"))
+    if without_a_sector:
+        package[_MISSING_SECTOR] = _ERASED_SECTOR
     return [
         (BOOTLOADER_OFFSETS[image.chip], image.bootloader.for_flash(flash_mib).data),
         (find(table, "factory").offset, image.app.data),
         (TABLE_OFFSET, encode_table(table)),
-        (slot.offset, content.package.ljust(slot.size, b"\xff")),
+        (slot.offset, bytes(package)),
     ]
 
 

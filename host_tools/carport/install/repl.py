@@ -1,6 +1,6 @@
 """MicroPython's REPL on a board: its files, copied by mpremote, which runs as a program.
 
-A board whose slots hold no firmware stays at the REPL; that is when `carport flash` comes here.
+A board of whose slots none is whole stays at the REPL; that is when `carport flash` comes here.
 One that runs a gateway does not listen to Ctrl-C.
 """
 
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
@@ -19,7 +19,7 @@ from carport.errors import CarportError, NoAnswerError
 _START_S = 40.0
 _PAUSE_S = 0.5
 _COPY_TIMEOUT_S = 300.0
-_ASK_TIMEOUT_S = 30.0
+_ASK_TIMEOUT_S = 15.0
 
 _HASHES = """
 import hashlib,binascii,json
@@ -42,19 +42,21 @@ for p in {paths}:
    raise
 """
 
-_WRITE_PARTITION = """
+_WRITE = """
 import esp32,binascii
-p=esp32.Partition.find(esp32.Partition.TYPE_DATA,label={label!r})[0]
-for n,h in enumerate({blocks}):
- b=binascii.unhexlify(h)
+for label,number,content in {blocks}:
+ p=esp32.Partition.find(esp32.Partition.TYPE_DATA,label=label)[0]
+ b=binascii.unhexlify(content)
  b+=b'\\xff'*(4096-len(b))
- p.writeblocks(n,b)
+ p.writeblocks(number,b)
  r=bytearray(4096)
- p.readblocks(n,r)
+ p.readblocks(number,r)
  if r!=b:
   raise OSError(5)
 """
-_BLOCK_BYTES = 4096
+
+Block = tuple[str, int, bytes]
+"""A block of a partition: the partition's label, the block's number and its content."""
 
 
 class Repl:
@@ -106,17 +108,16 @@ class Repl:
             )
         progress(len(files), len(files))
 
-    def write_partition_and_restart(self, label: str, data: bytes) -> None:
-        """Write whole blocks to a partition, compare, and start the board afresh.
+    def write_and_restart(self, blocks: Sequence[Block]) -> None:
+        """Write blocks of the board's partitions, compare, and start it afresh.
 
         Raises:
             CarportError: the board does not take them.
         """
-        blocks = [
-            data[start : start + _BLOCK_BYTES].rstrip(b"\xff").hex()
-            for start in range(0, len(data), _BLOCK_BYTES)
+        encoded = [
+            (label, number, content.rstrip(b"\xff").hex()) for label, number, content in blocks
         ]
-        self._run(["exec", _WRITE_PARTITION.format(label=label, blocks=blocks), "+", "reset"])
+        self._run(["exec", _WRITE.format(blocks=encoded), "+", "reset"])
 
     def _run(self, words: list[str]) -> str:
         code, said = self._try(words, _COPY_TIMEOUT_S)
