@@ -360,3 +360,64 @@ print(type(board.open_uart()).__name__)
     ready, uart = run(script, tmp_path, hardware)
     assert ready.startswith("ready after 0 ms, ")
     assert uart == "UART"
+
+
+def test_a_controller_that_answers_late_is_asked_again(tmp_path: Path) -> None:
+    script = """
+from firmware.ports.esp32 import controllers
+
+class Time:
+    def sleep_ms(self, ms):
+        if ms == 20:  # between two tries
+            wire.on_change = select
+
+wire = chip.wire(hardware["can"][0]["cs"])
+select, wire.on_change = wire.on_change, None
+controllers.time = Time()
+board, runner = esp32_rig.start(port)
+print(type(runner._gateway).__name__, len(runner._buses))
+"""
+    assert run(script, tmp_path) == ["Gateway 1"]
+
+
+def test_a_partition_table_without_a_place_for_keys(tmp_path: Path) -> None:
+    script = """
+del chip.partitions["carport_keys"]
+board, runner = esp32_rig.start(port)
+print(runner._gateway.logs())
+"""
+    assert run(script, tmp_path) == [
+        "['no gateway: there is no place for keys "
+        "(there is no partition carport_keys: run `carport flash`)']"
+    ]
+
+
+@pytest.mark.parametrize(("let_go_ms", "name"), [(9_000, "Anna"), (99_000, "carport-cafe")])
+def test_the_button_held_for_ten_seconds_at_the_start_erases_everything(
+    let_go_ms: int, name: str, tmp_path: Path
+) -> None:
+    script = """
+from firmware.ports.esp32 import board as module
+
+class Time:
+    now = 0
+
+    def ticks_ms(self):
+        if self.now >= LET_GO:
+            chip.wire(hardware["button"]).level = 1
+        return self.now
+
+    def ticks_diff(self, later, sooner):
+        return later - sooner
+
+    def sleep_ms(self, ms):
+        self.now += ms
+
+esp32_rig.sealed_settings({"name": "Anna"})
+module.time = Time()
+chip.wire(hardware["button"]).level = 0
+board, runner = esp32_rig.start(port)
+print(runner._gateway.settings.name)
+"""
+    lines = run(script.replace("LET_GO", str(let_go_ms)), tmp_path)
+    assert lines[-1] == name
