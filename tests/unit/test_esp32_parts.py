@@ -97,7 +97,7 @@ while True:
     lengths.append((length, bytes(buffer[:length])))
     if not length:
         break
-port.write(b"\\r\\n\\x03" + repr(lengths).encode())
+port.write(b"\\r\\n\\x03" + repr(lengths).encode() + bytes(range(200)))
 """
     micropython = find_micropython()
     assert micropython is not None
@@ -111,7 +111,7 @@ port.write(b"\\r\\n\\x03" + repr(lengths).encode())
         check=True,
     )
     told = repr([(4, sent[:4]), (3, sent[4:]), (0, b"")]).encode()
-    assert done.stdout == b"\r\n\x03" + told
+    assert done.stdout == b"\r\n\x03" + told + bytes(range(200))
 
 
 TWO_CHIPS = """

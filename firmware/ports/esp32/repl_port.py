@@ -4,11 +4,18 @@ MicroPython itself reads that port, into 260 bytes that it keeps, and machine.UA
 it: "REPL UART buffer size is fixed". So the cable goes through sys.stdin and sys.stdout, and one
 byte after the other, since a longer read would wait for the last one. At 115200 bit/s those 260
 bytes are 22 ms: what comes faster than it is read is lost, as on any serial line, and sent again.
-Not run on a board yet.
+
+What is sent to a UART has no buffer but its FIFO: it goes in pieces, and between two of them, each
+5 ms, interrupts have their go, so that no CAN frame has to wait for a whole message. Not run on a
+board yet.
 """
 
 import select
 import sys
+
+from gateway.const import const
+
+_PIECE_BYTES = const(64)
 
 
 class ReplPort:
@@ -36,4 +43,6 @@ class ReplPort:
 
     def write(self, data: bytes) -> None:
         """Send data."""
-        sys.stdout.buffer.write(data)
+        view, write = memoryview(data), sys.stdout.buffer.write
+        for start in range(0, len(data), _PIECE_BYTES):
+            write(view[start : start + _PIECE_BYTES])
