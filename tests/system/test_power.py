@@ -91,6 +91,10 @@ class SleepyEmulator:
         ) as bus:
             bus.send(can.Message(arbitration_id=0x7FF, is_extended_id=False, data=b"wake"))
 
+    def flash(self) -> bytes:
+        """Return what the board's flash chip holds."""
+        return (Path(self._emulator.endpoints["state"]) / "flash.img").read_bytes()
+
     def answers(self) -> bool:
         """Tell whether anybody answers a CoAP ping at the gateway's port."""
         host, port = self._emulator.endpoints["coap"].removeprefix("coap://").split(":")
@@ -158,6 +162,10 @@ def test_a_stored_board_sleeps_and_a_frame_on_the_bus_wakes_it(emulator: SleepyE
     assert (power["state"], power["interval_s"]) == ("stored", 240)
     emulator.wait_for(lambda: emulator.is_asleep)
     assert not emulator.answers()
+    image = emulator.flash()
+    emulator.wait_for_wake("bus", emulator.send_frame)
+    emulator.wait_for(lambda: emulator.is_asleep)
+    assert emulator.flash() == image  # nobody has asked, so nothing was written
     emulator.wait_for_wake("bus", emulator.send_frame)
     assert emulator.power()["mode"] == "stored"
 
