@@ -9,6 +9,7 @@ from tests.bench.figures import median, p99, text
 from tests.bench.lock_to_confirmed import Locks
 from tests.bench.report_data import data
 from tests.bench.report_receiving import receiving
+from tests.bench.report_sizes import sizes, updates
 from tests.bench.results import LocksOn, Results
 from tests.bench.tables import SLOWER_HIGH, SLOWER_LOW, table
 from tests.bench.vm import bench_vm
@@ -27,6 +28,8 @@ def render(results: Results, date: str) -> str:
         receiving(results.core, results.driver, results.spi, results.loads),
         _confirmed(results.confirmed),
         _memory(results),
+        sizes(results.sizes),
+        updates(results.updating, results.boots),
         data(results.recorded, results.export, results.recorded_on),
         _boot(results),
         _projection(results),

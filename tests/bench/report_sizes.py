@@ -1,7 +1,12 @@
-"""The section of BENCHMARKS.md about how large everything is."""
+"""The sections of BENCHMARKS.md about how large the firmware is, and what updating it takes."""
 
+from tests.bench.boot import Boots
+from tests.bench.figures import median, p99, text
 from tests.bench.sizes import Sizes
 from tests.bench.tables import table
+from tests.bench.updating import PIECES, Updating
+
+SECTOR_BYTES = 4096
 
 
 def sizes(measured: Sizes) -> str:
@@ -35,6 +40,38 @@ partitions of a flash of 4 MB: each package fits with a tenth to spare, which `m
 with the image that it is given.
 
 {table(["what", "bytes"], packages)}"""
+
+
+def updates(measured: Updating, boots: Boots) -> str:
+    """Return the section."""
+    base = median(measured.bare_us)
+    boot_us = median(boots.own_ms) * 1000
+    rows = [
+        [
+            f"a piece of 512 bytes, one of 8 with an erasure; {PIECES - 1} of them",
+            *(text(median(measured.piece_us)), text(p99(measured.piece_us))),
+            f"{median(measured.piece_us) / base:.1f}x a bare echo",
+        ],
+        [
+            f"the hash of a package of {measured.package_bytes:,} bytes, at each start",
+            *(text(median(measured.check_us)), text(p99(measured.check_us))),
+            f"{median(measured.check_us) / boot_us:.2f}x the boot from there to ready",
+        ],
+    ]
+    heap = [
+        ["free when ready", f"{measured.ready_bytes:,} bytes"],
+        ["free while an update arrives", f"{measured.receiving_bytes:,} bytes"],
+    ]
+    return f"""\
+## Updates
+
+A package arrives in the real firmware over loopback UDP, and goes straight to the emulated flash,
+which takes no time here: an ESP32 stands still while a sector is erased, up to 200 ms, and this
+package has {-(-measured.package_bytes // SECTOR_BYTES)} of them. SHA-256 is C's on both.
+
+{table(["what", "median, us", "p99, us", "ratio"], rows)}
+
+{table(["heap", ""], heap)}"""
 
 
 def _largest_first(modules: dict[str, int]) -> list[tuple[str, int]]:

@@ -14,7 +14,9 @@ from tests.bench import (
     loopback,
     machine,
     recording,
+    sizes,
     spi,
+    updating,
 )
 from tests.bench.board import Board
 
@@ -71,6 +73,8 @@ class Results:
     recorded: dict[str, recording.Recorded]
     export: export.Export
     recorded_on: str
+    sizes: sizes.Sizes
+    updating: updating.Updating
 
 
 def measure() -> Results:
@@ -90,6 +94,8 @@ def measure() -> Results:
     with tempfile.TemporaryDirectory() as name:
         recorded, exported = _measure_data(Path(name))
         recorded_on = machine.file_system(Path(name))
+    with tempfile.TemporaryDirectory() as name:
+        updated = updating.measure(Path(name))
     return Results(
         machine.describe(),
         costs,
@@ -104,6 +110,8 @@ def measure() -> Results:
         recorded,
         exported,
         recorded_on,
+        sizes.measure(),
+        updated,
     )
 
 
