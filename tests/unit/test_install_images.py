@@ -12,7 +12,12 @@ import pytest
 from carport.errors import UsageError
 from carport.hardware import Board, board_named
 from carport.install.esp_image import ImageError, read_image
-from carport.install.micropython_image import check_fits, find_image, read_micropython
+from carport.install.micropython_image import (
+    check_buses,
+    check_fits,
+    find_image,
+    read_micropython,
+)
 from carport.install.partitions import Partition
 from tests.models import esp_images
 
@@ -163,3 +168,13 @@ def test_a_single_file_that_does_not_fit_is_told_why(
     path = file(s3(version="1.20.0"))
     with pytest.raises(UsageError, match=r"is MicroPython 1\.20"):
         find_image(board, path.parent)
+
+
+def test_a_stock_image_drives_no_controller_of_the_chip(
+    board: Board, file: Callable[..., Path]
+) -> None:
+    image = read_micropython(file(s3()))
+    check_buses(image, board, 1)
+    with pytest.raises(UsageError, match="2 buses take a CAN controller of the esp32s3 itself"):
+        check_buses(image, board, 2)
+    check_buses(read_micropython(file(s3(is_frozen=True))), board, 2)

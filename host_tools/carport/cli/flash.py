@@ -1,6 +1,8 @@
 """`carport flash`."""
 
+import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +82,7 @@ def flash(
     """
     from carport.hardware import board_named
 
+    _check_installed()
     board = board_named(board_name)
     found = _image(board, image, image_sha256)
     if merged is not None:
@@ -97,6 +100,13 @@ def flash(
             ) from error
     if as_json:
         print_json(told)
+
+
+def _check_installed() -> None:
+    """Check that the extra for flashing is installed."""
+    for module in ("cantools", "esptool", "littlefs", "mpremote"):
+        if find_spec(module) is None:
+            raise CarportError(f"{module} is missing: install carport-gateway[flash]")
 
 
 def _image(board: "Board", path: Path | None, sha256: str | None) -> "MicroPythonImage":
@@ -152,6 +162,8 @@ def _flash(
         if not as_json:
             _describe(told, image)
         if is_dry:
+            if not as_json:
+                click.echo("Nothing was changed.")
             return told
         if not has_all:
             with _Steps(as_json) as steps:
@@ -161,8 +173,15 @@ def _flash(
 
 def _content(board: "Board", image: "MicroPythonImage", car: str) -> "Content":
     from carport.install.installation import Content
+    from carport.install.micropython_image import check_buses
     from carport.install.package import build_package, loader_files
+    from carport.paths import cache_dir
+    from carport.profile import compile_to_file
+    from carport.profile.installed import profile_folder
+    from gateway import profile_file
 
+    profile = compile_to_file(profile_folder(car), cache_dir() / "profiles").read_bytes()
+    check_buses(image, board, len(profile_file.decode(profile)["buses"]))
     return Content(image, build_package(board.name, car), loader_files())
 
 
@@ -230,6 +249,9 @@ def _describe(told: dict[str, Any], image: "MicroPythonImage") -> None:
         click.echo("What is on the board is erased, keys and data too.")
     else:
         click.echo("Keys, settings and data on the board stay.")
+    click.echo(
+        "Nobody has tried this with a real board yet: docs/flashing.md says what was tried."
+    )
 
 
 def _pair(port: str, as_json: bool) -> dict[str, Any]:
@@ -252,8 +274,20 @@ def _pair(port: str, as_json: bool) -> dict[str, Any]:
         raise
     name = paired.gateway.name
     if not as_json:
-        click.echo(f"Paired with {name}, you are its owner. Next: carport provision")
+        click.echo(f"Paired with {name}, you are its owner.")
+        _provision(name, port)
     return {"gateway": name}
+
+
+def _provision(name: str, port: str) -> None:
+    """Let the owner set the gateway up, if one is there to be asked."""
+    from carport.cli.asking import confirm
+    from carport.cli.provision import provision
+
+    if sys.stdin.isatty() and confirm("Set its name, region and Wi-Fi now?", default=True):
+        provision.main(["--gateway", name, "--port", port], standalone_mode=False)
+    else:
+        click.echo("Next: carport provision")
 
 
 class _Steps:

@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -63,8 +62,6 @@ class Chip:
     """
 
     def __init__(self, port: str) -> None:
-        if find_spec("esptool") is None:
-            raise CarportError("flashing needs esptool: install carport-gateway[flash]")
         self._port = port
         self._is_stopped = False
 

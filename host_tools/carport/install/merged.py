@@ -12,7 +12,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from carport.errors import CarportError, UsageError
+from littlefs import LittleFS
+
+from carport.errors import UsageError
 from carport.hardware import Board
 from carport.install.installation import Content, whole_flash
 from carport.install.partitions import SECTOR_BYTES, carport_table, find
@@ -31,7 +33,6 @@ def write_merged(path: Path, board: Board, content: Content) -> Path:
     """Write the flash of a fresh board, and the manifest beside it; return the manifest's path.
 
     Raises:
-        CarportError: littlefs-python is missing.
         UsageError: they cannot be written.
     """
     size = find(carport_table(board.flash_mib), "vfs").size
@@ -57,15 +58,7 @@ def write_merged(path: Path, board: Board, content: Content) -> Path:
 
 
 def file_system(files: Mapping[str, bytes], size: int) -> bytes:
-    """Return a littlefs of so many bytes with these files, up to its last block in use.
-
-    Raises:
-        CarportError: littlefs-python is missing.
-    """
-    try:
-        from littlefs import LittleFS
-    except ImportError as error:
-        raise CarportError("this needs littlefs-python: install carport-gateway[flash]") from error
+    """Return a littlefs of so many bytes with these files, up to its last block in use."""
     system = LittleFS(
         block_size=SECTOR_BYTES,
         block_count=size // SECTOR_BYTES,

@@ -101,6 +101,20 @@ def check_fits(image: MicroPythonImage, board: Board) -> None:
         raise UsageError(f"{name} is another build than {board.image}: {advice}")
 
 
+def check_buses(image: MicroPythonImage, board: Board, buses: int) -> None:
+    """Check that this image can drive the controllers that so many buses take.
+
+    Raises:
+        UsageError: it is a stock one, and one of them is the chip's own.
+    """
+    if not image.is_frozen and not board.works_on_stock(buses):
+        raise UsageError(
+            f"this car's {buses} buses take a CAN controller of the {board.chip} itself on a "
+            f"{board.title}, which stock MicroPython cannot drive: build one that can, see "
+            "docs/building.md, or take another board"
+        )
+
+
 def find_image(board: Board, folder: Path) -> MicroPythonImage:
     """Return the newest image in the folder that fits the board.
 

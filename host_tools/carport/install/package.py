@@ -28,13 +28,17 @@ SLOT_BYTES = 80 * 4096
 
 LOADER = (
     *("gateway/__init__", "gateway/cbor", "gateway/const", "gateway/errors", "gateway/package"),
-    *("firmware/__init__", "firmware/loader", "firmware/slots", "firmware/two_sectors"),
+    *("firmware/__init__", "firmware/loader", "firmware/slot_choice"),
+    *("firmware/slots", "firmware/two_sectors"),
     *("firmware/ports/__init__", "firmware/ports/esp32/__init__"),
     *("firmware/ports/esp32/slots", "firmware/ports/esp32/slot_files"),
 )
 """The modules that a board needs to start what is in a slot."""
 
-_NOT_IN_A_SLOT = {"firmware/boot.mpy", "firmware/manifest.mpy", "firmware/loader.mpy"}
+_NOT_IN_A_SLOT = {
+    *("firmware/boot.mpy", "firmware/manifest.mpy"),
+    *("firmware/loader.mpy", "firmware/slot_choice.mpy"),
+}
 _PORTS = "firmware/ports/"
 _MPY_VERSION_AT = 1
 _VERSION = re.compile(r'^VERSION = "(.*)"$', re.MULTILINE)

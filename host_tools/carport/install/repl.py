@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from carport.errors import CarportError, NoAnswerError
@@ -63,8 +62,6 @@ class Repl:
     """The REPL at a serial port."""
 
     def __init__(self, port: str) -> None:
-        if find_spec("mpremote") is None:
-            raise CarportError("flashing needs mpremote: install carport-gateway[flash]")
         self._port = port
 
     def wait(self) -> None:
