@@ -45,6 +45,8 @@ class SlotWriter:
         self._crashes = crashes
         self._running = running
         self.running = NAMES[running]
+        runs = slots.head(running) if running else None
+        self.sha256 = b"" if runs is None else runs.sha256
         self.rolled_back = _why(slots, crashes)
         proven = slots.previous if slots.is_trial else slots.active
         in_use = running or proven or slots.previous

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         Attributes:
             board: which board this is.
             running: "a", "b", or "factory".
+            sha256: of the package that runs, b"" for the factory's.
             is_trial: what runs has still to prove itself.
             is_frozen: the code is part of the MicroPython build: a package cannot replace it.
             mpy: the version of the .mpy files that run here.
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 
         board: str
         running: str
+        sha256: bytes
         is_frozen: bool
         mpy: int
         capacity: int
@@ -152,6 +154,8 @@ class UpdateResource:
             "running": writer.running,
             "trial": writer.is_trial,
         }
+        if writer.sha256:
+            described["sha256"] = writer.sha256
         head = writer.head
         if head is not None:
             described["receiving"] = {

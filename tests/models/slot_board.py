@@ -9,12 +9,10 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-import pytest
-
-from firmware import loader
+from firmware import slot_choice
 from firmware.crash_log import CrashLog
 from firmware.slot_writer import SlotWriter
-from firmware.slots import Slots
+from firmware.slots import CONFIRMED, Slots
 from gateway import package
 from gateway.coap import block
 from gateway.coap.numbers import BLOCK1, GET, POST, PUT
@@ -110,12 +108,10 @@ class SlotBoard:
         self, flash: Flash | None = None, storage: dict[str, bytes] | None = None
     ) -> None:
         self.flash = flash or Flash()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(loader, "_port", lambda: self.flash)
-            try:
-                self.slot, self.is_trial = loader._mount("")
-            except OSError:
-                self.slot, self.is_trial = 0, False
+        try:
+            self.slot, self.is_trial = slot_choice.mount_chosen(self.flash, "")
+        except OSError:
+            self.slot, self.is_trial = 0, False
         self.shell = Shell({} if storage is None else storage)
         self._slots: Slots | None = None
         self.opened = 0
@@ -124,6 +120,11 @@ class SlotBoard:
     def reboot(self) -> "SlotBoard":
         """Cut the power, and start again."""
         return SlotBoard(self.flash, self.shell.storage)
+
+    def prove(self) -> None:
+        """Confirm what runs."""
+        self.slots.tries = CONFIRMED
+        self.slots.save()
 
     @property
     def slots(self) -> Slots:
@@ -171,3 +172,6 @@ def told(host: Host) -> dict[str, Any]:
     """Return what the board says of its firmware."""
     value: dict[str, Any] = host.request(GET, ["update"]).value
     return value
+
+
+slot_choice.print = lambda *words: None  # type: ignore[attr-defined]

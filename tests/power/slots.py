@@ -5,7 +5,7 @@ import sys
 
 import vfs  # type: ignore[import-not-found]
 
-from firmware import loader
+from firmware import slot_choice
 from firmware.ports.unix.slots import mount
 from firmware.slots import MOUNT, Slots
 from tests.power.chip import Chip, Partition
@@ -46,8 +46,7 @@ def choose(port: Port) -> "tuple[int, bool]":
     """Return which slot the loader would start now, 0 for none, and whether it is on trial."""
     if MOUNT[1:] in os.listdir("/"):
         vfs.umount(MOUNT)
-    loader._port = lambda: port
-    return loader._mount("")
+    return slot_choice.mount_chosen(port, "")
 
 
-loader.print = lambda *words: None  # type: ignore[attr-defined]  # stdout is the tests' own
+slot_choice.print = lambda *words: None  # type: ignore[attr-defined]  # stdout is the tests' own

@@ -419,7 +419,8 @@ def test_what_ran_before_is_no_package_that_arrives(board: Board, owner: Host) -
         board = board.reboot()
         owner.shell = board.shell
         told = state(owner)
-        assert (told["running"], told["trial"]) == (running, True)
+        assert (told["running"], told["sha256"]) == (running, sha256(package))
+        assert told["trial"]
         assert put(owner, third, 0).payload.startswith(b"this version is on trial")
         slots = board.slots()
         slots.tries = CONFIRMED
