@@ -178,3 +178,21 @@ OWN_SUBNET_ONLY = Defence(
     "the board's own subnet only",
     {"if self._has(source) and self._receive_datagram(": "if self._receive_datagram("},
 )
+FRESH_UPDATES = Defence(
+    "Echo, of updates",
+    {
+        "        if not request.is_fresh:\n            return CHALLENGE\n        writer.begin": (
+            "        writer.begin"
+        ),
+        "        if not request.is_fresh:\n            return CHALLENGE\n        if not writer": (
+            "        if not writer"
+        ),
+    },
+)
+OWN_BOARD_ONLY = Defence(
+    "packages of this board only",
+    {"if head.board != writer.board:": "if False:", "if head.mpy != writer.mpy:": "if False:"},
+)
+NO_OLDER_ONES = Defence(
+    "older packages by cable only", {"is_forced = request.on_cable and": "is_forced ="}
+)

@@ -14,6 +14,7 @@ from tests.attack import (
     replaying,
     rolling_back,
     stale_keys,
+    updating,
 )
 from tests.attack import defences as no
 from tests.attack.attack import Attack, Outcome
@@ -177,6 +178,50 @@ _WORN_OUT = (
         (no.FAIR_OBSERVERS,),
     ),
 )
+_UPDATES = (
+    Attack(
+        "update replayed",
+        "a byte of the slots",
+        "core",
+        updating.recorded,
+        (no.REPLAY_WINDOW, no.FRESH_UPDATES),
+    ),
+    Attack(
+        "update held back",
+        "a byte of the slots",
+        "core",
+        updating.held_back,
+        (no.ECHO_AGE,),
+    ),
+    Attack(
+        "update without a right",
+        "a byte of the slots",
+        "core",
+        updating.without_a_right,
+        (no.ROLES,),
+    ),
+    Attack(
+        "update without a key",
+        "a byte of the slots",
+        "core",
+        updating.without_a_key,
+        (no.OWN_SECRETS,),
+    ),
+    Attack(
+        "another board's update",
+        "a byte of the slots",
+        "core",
+        updating.for_another_board,
+        (no.OWN_BOARD_ONLY,),
+    ),
+    Attack(
+        "older, with ?force",
+        "a byte of the slots",
+        "core",
+        updating.older,
+        (no.NO_OLDER_ONES,),
+    ),
+)
 _FLOODS = (
     Attack(
         "from another network",
@@ -227,7 +272,7 @@ _LIMITS = (
         limit="whoever writes the flash owns the board",
     ),
 )
-ATTACKS = _RECORDED + _FORGED + _KEYS + _WORN_OUT + _FLOODS + _LIMITS
+ATTACKS = _RECORDED + _FORGED + _KEYS + _WORN_OUT + _UPDATES + _FLOODS + _LIMITS
 
 
 def run(attack: Attack, is_quick: bool) -> Outcome:

@@ -42,8 +42,7 @@ def install(board: SlotBoard, owner: Host, content: bytes) -> SlotBoard:
     assert activate(owner, content).code == CHANGED
     board = reboot(board, owner)
     assert board.is_trial
-    board.slots.tries = CONFIRMED
-    board.slots.save()
+    board.prove()
     return reboot(board, owner)
 
 
