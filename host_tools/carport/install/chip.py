@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]
 Region = tuple[int, bytes]
 """An address in flash, and what is to be there."""
 
-_BAUD = "460800"
+_BAUD = "460800"  # unless ESPTOOL_BAUD says another
 _CHIP = re.compile(r"^Connected to (ESP32[-\w]*) on", re.MULTILINE)
 _FLASH = re.compile(r"^Detected flash size: *(\d+)MB", re.MULTILINE)
 _WRITING = re.compile(r"^Writing at 0x([0-9a-f]+) ")
@@ -163,7 +163,8 @@ class Chip:
         reset in the end, as esptool would do.
         """
         after = [] if is_started else ["--after", "no-reset"]
-        command = [sys.executable, "-m", "esptool", "--port", self._port, "--baud", _BAUD, *after]
+        baud = os.environ.get("ESPTOOL_BAUD", _BAUD)
+        command = [sys.executable, "-m", "esptool", "--port", self._port, "--baud", baud, *after]
         lines = []
         with subprocess.Popen(
             [*command, *words],
