@@ -78,14 +78,13 @@ def decode_fields(data: bytes) -> "Fields":
     first = data[0]
     if first >> 6 != 1:
         raise DecodeError("not CoAP version 1")
-    code = data[1]
-    if code == EMPTY and size > 4:
+    if data[1] == EMPTY and size > 4:
         raise DecodeError("an empty message that is not empty")
     token_end = 4 + (first & 15)
     if token_end > 12 or token_end > size:
         raise DecodeError("a token too long")
-    options, payload = decode_body(data, token_end)
-    return first >> 4 & 3, code, data[2] << 8 | data[3], data[4:token_end], options, payload
+    header = first >> 4 & 3, data[1], data[2] << 8 | data[3], data[4:token_end]
+    return header + decode_body(data, token_end)
 
 
 def decode_body(data: bytes, offset: int) -> "tuple[Options, bytes]":

@@ -133,11 +133,9 @@ def _tag(
 def _keystream(cipher: "BlockCipher", nonce: bytes, size: int) -> bytearray:
     """Return S0, which hides the tag, and behind it what hides `size` bytes of plaintext."""
     blocks = bytearray((b"\x01" + nonce + b"\x00\x00") * (1 + (size + 15 >> 4)))
-    i = 1
-    for low in range(31, len(blocks), 16):
-        blocks[low] = i & 0xFF
-        i += 1
-    for high in range(16 * 256 + 14, len(blocks), 16):
-        blocks[high] = high >> 12
+    for at in range(31, len(blocks), 16):
+        blocks[at] = at >> 4 & 0xFF
+    for at in range(16 * 256 + 14, len(blocks), 16):
+        blocks[at] = at >> 12
     cipher.encrypt_ecb(blocks)
     return blocks

@@ -56,28 +56,26 @@ def decode(value: bytes) -> "tuple[bytes | None, bytes | None, bytes | None]":
     flags = value[0]
     if flags == 0 or flags & _RESERVED_FLAGS:
         raise DecodeError("OSCORE option with reserved flags")
-    size = len(value)
     end = 1
     piv = None
     piv_bytes = flags & 7
     if piv_bytes:
         end += piv_bytes
-        if piv_bytes > MAX_PIV_BYTES or end > size:
+        if piv_bytes > MAX_PIV_BYTES or end > len(value):
             raise DecodeError("OSCORE option with a bad Partial IV length")
         piv = value[1:end]
         if piv_bytes > 1 and piv[0] == 0:
             raise DecodeError("Partial IV with leading zeros")
     kid_context = None
     if flags & _KID_CONTEXT_FLAG:
-        start = end + 1
-        if start > size:
+        if end == len(value):
             raise DecodeError("OSCORE option cut short")
-        end = start + value[end]
-        if end > size:
+        kid_context = value[end + 1 : end + 1 + value[end]]
+        end += 1 + value[end]
+        if end > len(value):
             raise DecodeError("OSCORE option cut short")
-        kid_context = value[start:end]
     if flags & _KID_FLAG:
         return piv, kid_context, value[end:]
-    if end != size:
+    if end != len(value):
         raise DecodeError("OSCORE option with bytes left over")
     return piv, kid_context, None

@@ -164,8 +164,7 @@ class Principal:
         """Tell whether it may use a method of the resource whose path begins with `segment`."""
         if self.rank < least_rank:
             return False
-        limits = self.limits
-        return limits is None or limits.allow(segment, code, least_rank, now_ms)
+        return self.limits is None or self.limits.allow(segment, code, least_rank, now_ms)
 
     def why_not(self, now_ms: int) -> str:
         """Return the sentence for somebody who may not."""

@@ -264,7 +264,8 @@ class CommandEngine:
 
     def _advance(self, command: Command, now_ms: int) -> None:
         """Do whatever a command can do now."""
-        self._cancel_late(command, now_ms)
+        if command.outstanding is not None or command.wake.outstanding is not None:
+            self._cancel_late(command, now_ms)
         if command.receipt.is_final:
             if not command.is_over:
                 self._conclude(command, now_ms)
