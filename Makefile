@@ -22,6 +22,7 @@ check: setup ## ruff, mypy --strict, and the test suite
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m mypy
 	@$(PYTHON) -m mypy --config-file mypy-firmware.ini
+	@$(PYTHON) -m mypy --config-file mypy-firmware.ini --platform esp32
 	@$(MAKE) --no-print-directory test
 
 hw: setup ## draw the harness and the schematic of every board, and the tables of docs/hardware.md
