@@ -176,19 +176,19 @@ def test_what_was_flashed_is_not_taken_for_the_update() -> None:
 
     def trouble(request: str) -> None:
         if request == "restarted":
-            slots.running, slots.is_trial = "factory", False
+            slots.running, slots.sha256, slots.is_trial = "factory", None, False
 
     slots.trouble = trouble
     with pytest.raises(NotConfirmedError, match="went back"):
         update(slots)
 
 
-def test_another_version_is_not_taken_for_the_update() -> None:
+def test_another_package_is_not_taken_for_the_update() -> None:
     slots = Slots("a")
 
     def trouble(request: str) -> None:
         if request == "restarted":
-            slots.version, slots.is_trial = "0.1.5", False
+            slots.sha256, slots.is_trial = bytes(32), False
 
     slots.trouble = trouble
     with pytest.raises(NotConfirmedError, match="went back"):

@@ -31,10 +31,6 @@ from carport.errors import (
 from gateway.package import numbers_of
 
 T = TypeVar("T")
-
-_OTHERS = {"factory": ("a", "b"), "a": ("b",), "b": ("a",)}
-"""Which slots an update may go into, by what runs."""
-
 Phase = Literal["sending", "starting", "trial"]
 Progress = Callable[[Phase, int], None]
 """Is told where an update is: bytes that the board has, or seconds of its trial."""
@@ -222,8 +218,7 @@ class Update:
             await asyncio.sleep(_POLL_S)
             firmware = await persist(self._updates.firmware)
             if firmware.running != before.running:
-                is_other = firmware.running in _OTHERS.get(before.running, ())
-                if is_other and firmware.version == self._header["version"]:
+                if firmware.sha256 == self._header["sha256"]:
                     return firmware
                 raise _went_back(self._updates, firmware)
             if firmware.rolled_back and await persist(self._updates.boot) != boot:
