@@ -169,6 +169,17 @@ def test_what_crashes_goes_back_and_says_why(owner: Owner, good: bytes, bad: byt
     assert owner.host.request(POST, ["update"], said).code == CHANGED  # it may be tried again
 
 
+def test_what_finds_no_gateway_goes_back_as_well(owner: Owner, tmp_path: Path) -> None:
+    lost = ("    profile = read_profile(board)\n", "    raise NotReadyError(NO_PROFILE)\n")
+    changes = {"firmware/start.py": lost}
+    package = build_package("emulator", root=changed_sources(tmp_path, changes))
+    owner.send(package)
+    owner.start(package)
+    state = owner.state()
+    assert (state["running"], state["trial"]) == ("factory", False)
+    assert "NotReadyError: there is no valid profile" in state["rolled_back"]
+
+
 def test_an_older_one_and_another_boards_are_refused(owner: Owner, good: bytes) -> None:
     other = build_package("t-2can")
     options = [(BLOCK1, block.encode(0, True, 5))]
