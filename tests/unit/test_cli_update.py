@@ -9,6 +9,7 @@ import pytest
 
 from carport.cli.main import run
 from carport.client import update
+from carport.client.known_gateways import find_gateway
 from carport.install import package as packages
 from tests.models.slots import Slots, make_package
 
@@ -71,6 +72,9 @@ def test_it_is_not_sent_twice(
     assert run(["update", "--package", str(file)]) == 0
     assert "runs this very firmware already: 0.2.0" in capsys.readouterr().out
     assert len(slots.puts) == sent
+    assert run(["update", "--package", str(file), "--force"]) == 0
+    assert "has confirmed it" in capsys.readouterr().out
+    assert len(slots.puts) == 2 * sent
 
 
 def test_without_a_file_it_builds_for_that_board_and_car(
@@ -86,6 +90,7 @@ def test_without_a_file_it_builds_for_that_board_and_car(
     assert run(["update"]) == 0
     assert run(["update", "--car", "leaf-2018"]) == 0
     assert built == [("t-2can", "reference"), ("t-2can", "leaf-2018")]
+    assert find_gateway(None).profile == "leaf-2018"
 
 
 def test_a_rollback_ends_with_6(

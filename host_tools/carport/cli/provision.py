@@ -148,10 +148,8 @@ def apply_wishes(
 def _change_car(options: Options, near: "Near", name: str, car: str) -> None:
     """Bring the board its firmware with another car's profile."""
     from carport.cli.update import bring
-    from carport.client.known_gateways import find_gateway
 
     bring(replace(options, gateway=name, via=near.via), None, car, False, True)
-    replace(find_gateway(name), profile=car).save()
 
 
 async def _settle(client: "Client", boot: bytes | None) -> Outcome:

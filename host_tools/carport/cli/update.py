@@ -36,7 +36,12 @@ class InterruptedUpdateError(CarportError):
 @click.command()
 @click.option("--package", "file", type=_FILE, metavar="FILE", help="This package, not a new one.")
 @click.option("--car", metavar="NAME", help="With another car's profile.")
-@click.option("--force", "is_forced", is_flag=True, help="Also an older version, over the cable.")
+@click.option(
+    "--force",
+    "is_forced",
+    is_flag=True,
+    help="Also what runs already, or over the cable an older version.",
+)
 @click.option("--build", "build", type=_FILE, metavar="FILE", help="Only write the package.")
 @click.option("--board", metavar="NAME", help="With --build: for which board.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask.")
@@ -107,7 +112,10 @@ def bring(
 
     async def work(client: "Client") -> dict[str, Any]:
         with progress:
-            return await _bring(client, progress, file, car, is_forced, is_sure)
+            told = await _bring(client, progress, file, car, is_forced, is_sure)
+        if "car" in told:
+            client.gateway = client.gateway.has_profile(told["car"])
+        return told
 
     try:
         told = options.run(work)
@@ -155,7 +163,7 @@ async def _bring(
         package = _read(file)
     header = read_header(package)
     told = {"gateway": updates.name, "from": firmware.version, **_printable(header)}
-    if firmware.sha256 == header["sha256"]:
+    if firmware.sha256 == header["sha256"] and not is_forced:
         return {**told, "state": "unchanged"}
     check(header, firmware, is_forced, updates.is_on_cable)
     _make_sure(is_sure, updates.name, firmware, header)

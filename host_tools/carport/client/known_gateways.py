@@ -82,6 +82,13 @@ class KnownGateway:
             updated.save()
         return updated
 
+    def has_profile(self, profile: str) -> "KnownGateway":
+        """Remember which car's profile it has; return what is now known."""
+        updated = replace(self, profile=profile)
+        if updated != self:
+            updated.save()
+        return updated
+
     def sleeps(self, wakes_each_s: int | None) -> "KnownGateway":
         """Remember whether it sleeps, for when it does not answer; return what is now known."""
         updated = replace(self, wakes_each_s=wakes_each_s)
