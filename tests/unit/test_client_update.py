@@ -146,11 +146,23 @@ def test_silence_ends_it_after_a_minute() -> None:
     async def bring() -> float:
         slots.trouble = trouble
         work = Update(slots, PACKAGE, HEADER, False, lambda phase, done: None)
-        with pytest.raises(NoAnswerError, match="silent"):
+        with pytest.raises(NoAnswerError, match="runs what it ran before, and keeps what it has"):
             await work.run(await slots.firmware())
         return asyncio.get_running_loop().time()
 
     assert 60 <= run(bring()) < 70
+
+
+def test_silence_after_the_start_is_told_apart() -> None:
+    slots = Slots()
+
+    def trouble(request: str) -> None:
+        if slots.boots:
+            raise NoAnswerError("silent")
+
+    slots.trouble = trouble
+    with pytest.raises(NoAnswerError, match="has not answered since it was to start the update"):
+        update(slots)
 
 
 def test_a_board_that_answers_and_takes_nothing_is_not_asked_for_ever() -> None:

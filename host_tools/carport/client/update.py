@@ -41,6 +41,11 @@ _TRIAL_S = 660.0  # the board ends a trial that nobody has looked at after 600 s
 _POLL_S = 1.0
 _MOST_FAILURES = 5
 
+_SILENT = (
+    "{name} has not answered since it was to start the update: leave it powered, for it goes back "
+    "by itself if that does not run, and run `carport update` again to see"
+)
+
 
 @dataclass(frozen=True)
 class Receiving:
@@ -133,7 +138,7 @@ class Updates:
 class Update:
     """One update of one gateway.
 
-    phase: where it is, or where it ended. header: the package's, as read_header() returns it.
+    header: the package's, as read_header() returns it. progress: is told where it is.
     """
 
     def __init__(
@@ -144,7 +149,6 @@ class Update:
         is_forced: bool,
         progress: Progress,
     ) -> None:
-        self.phase: Phase = "sending"
         self._updates = updates
         self._package = package
         self._header = header
@@ -160,16 +164,22 @@ class Update:
             NotAuthorisedError: we are no owner.
             NoAnswerError: it has been silent for a minute.
         """
-        await self._send(self._next(before))
-        self._tell("starting", 0)
-        return await wait_for_trial(self._updates, await self._start(before), self._tell)
+        name = self._updates.name
+        await _unless_silent(
+            self._send(self._next(before)),
+            f"{name} does not answer: it runs what it ran before, and keeps what it has of the "
+            "update, so run `carport update` again to go on",
+        )
+        self._progress("starting", 0)
+        started = await _unless_silent(self._start(before), _SILENT.format(name=name))
+        return await wait_for_trial(self._updates, started, self._progress)
 
     async def _send(self, number: int) -> None:
         """Send all blocks from one on; where one is lost, go on where the board says."""
         failures = 0
         is_resumed = number > 0
         while number < blocks(self._package):
-            self._tell("sending", number * BLOCK_BYTES)
+            self._progress("sending", number * BLOCK_BYTES)
             try:
                 response = await self._updates.put(self._package, number, self._is_forced)
                 is_lost = response.code is aiocoap.REQUEST_ENTITY_INCOMPLETE
@@ -185,11 +195,8 @@ class Update:
                 failures += 1
                 number = self._next(await persist(self._updates.firmware))
             else:
-                raise NoAnswerError(
-                    f"{self._updates.name} answers, but takes no more of the update: try another "
-                    "way, with --via, or run it again"
-                )
-        self._tell("sending", len(self._package))
+                raise NoAnswerError("it takes no more blocks")
+        self._progress("sending", len(self._package))
 
     def _next(self, firmware: Firmware) -> int:
         """Return the first block of our package that the board lacks."""
@@ -228,10 +235,6 @@ class Update:
             "again"
         )
 
-    def _tell(self, phase: Phase, done: int) -> None:
-        self.phase = phase
-        self._progress(phase, done)
-
 
 async def wait_for_trial(updates: Updates, firmware: Firmware, tell: Progress) -> Firmware:
     """Return what the gateway says once its trial is over; our questions are what it waits for.
@@ -251,7 +254,9 @@ async def wait_for_trial(updates: Updates, firmware: Firmware, tell: Progress) -
             )
         tell("trial", int(elapsed_s))
         await asyncio.sleep(_POLL_S)
-        firmware = await persist(updates.firmware)
+        firmware = await _unless_silent(
+            persist(updates.firmware), _SILENT.format(name=updates.name)
+        )
     if firmware.running != slot:
         raise _went_back(updates, firmware)
     return firmware
@@ -283,6 +288,14 @@ def _went_back(updates: Updates, firmware: Firmware) -> NotConfirmedError:
         f"{updates.name} went back to {firmware.version} ({reason}): keys, settings and data are "
         "as before, so report this, or try again"
     )
+
+
+async def _unless_silent(work: Awaitable[T], what_then: str) -> T:
+    """Return what work returns; if the gateway does not answer, say what that means now."""
+    try:
+        return await work
+    except NoAnswerError as error:
+        raise NoAnswerError(what_then) from error
 
 
 async def persist(ask: Callable[[], Awaitable[T]]) -> T:
