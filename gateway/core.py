@@ -387,11 +387,12 @@ class Gateway:
         while self._engine.finished:
             receipt = self._engine.finished[0]
             answer = answer_of(receipt.state, receipt.payload)
-            for pair in [pair for pair in self._waiting if pair[0] is receipt]:
-                request = pair[1]
-                request.after = max(request.after, receipt.change)
-                self._endpoint.respond(request, answer, now_ms)
-                self._waiting.remove(pair)
+            for pair in list(self._waiting):
+                if pair[0] is receipt:
+                    request = pair[1]
+                    request.after = max(request.after, receipt.change)
+                    self._endpoint.respond(request, answer, now_ms)
+                    self._waiting.remove(pair)
             self._logs.append(f"{receipt.command} {receipt.id} {receipt.state} for {receipt.by}")
             self._home.note_command(receipt, now_ms)
             self._engine.finished.pop(0)

@@ -70,6 +70,9 @@ class CommandResource:
         """
         if request.code == GET:
             return CONTENT, SENML_FORMAT, self._selection.pack(request.now_ms)
+        return self._command(request)
+
+    def _command(self, request: "Request") -> "Answer | None":
         command_id, command, arguments, lifetime_ms = self._decode(request.payload)
         digest = sha256(request.payload).digest()[:DIGEST_BYTES]
         key = request.known_key

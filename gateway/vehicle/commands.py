@@ -251,7 +251,10 @@ class CommandEngine:
         return first
 
     def _under_way(self) -> "list[Command]":
-        return [command for queue in self._queues.values() for command in queue]
+        commands: list[Command] = []
+        for queue in self._queues.values():
+            commands += queue
+        return commands
 
     def _start(self, command: Command, now_ms: int) -> None:
         wait_ms = _CHECK_MS if self._wake is None else self._wake["timeout_ms"]
@@ -438,7 +441,8 @@ class CommandEngine:
         resource = command.spec["resource"]
         queue = self._queues[resource]
         was_first = queue[0] is command
-        left = [other for other in queue if other is not command]
+        left = list(queue)
+        left.remove(command)
         is_active = len(self._under_way()) > 1
         self._store.finish(command.receipt)
         command.is_over = True
