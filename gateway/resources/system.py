@@ -3,7 +3,6 @@
 from gateway import cbor
 from gateway.coap.numbers import CONTENT, GET
 from gateway.request import CBOR_FORMAT
-from gateway.resources.pieces import Pieces
 from gateway.vault.principals import OWNER, VIEWER
 
 TYPE_CHECKING = False
@@ -25,6 +24,8 @@ class SystemResource:
 
     def handle(self, request: "Request") -> "Answer | None":
         """Return the map."""
+        from gateway.resources.pieces import Pieces
+
         is_owner = request.known_key.principal.rank == OWNER
         described = self._describe(request.now_ms, is_owner)
         pieces = Pieces()
