@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _OURS = ("firmware", "gateway")
+_SLOT = "/slot/"
 
 
 def run(flash: str = "") -> None:
@@ -36,7 +37,7 @@ def run(flash: str = "") -> None:
     except Exception as error:  # noqa: BLE001 - whatever it is, the board starts
         print("loader:", repr(error))
     try:
-        main = _import_main()
+        main = _import_main(slot)
         if main is None and not slot:
             from firmware.slot_choice import mount_any, port_of
 
@@ -44,7 +45,7 @@ def run(flash: str = "") -> None:
             if not slot:
                 print("loader: there is no firmware: run carport flash")
                 return  # to the REPL
-            main = _import_main()
+            main = _import_main(slot)
         if main is not None:
             main(is_trial, slot)
             return
@@ -53,8 +54,8 @@ def run(flash: str = "") -> None:
     _restart()
 
 
-def _import_main() -> "Callable[[bool, int], None] | None":
-    """Return what runs the firmware, None if there is none."""
+def _import_main(slot: int) -> "Callable[[bool, int], None] | None":
+    """Return what runs the firmware, None if there is none: in the slot, unless it is frozen."""
     for name in list(sys.modules):
         if name.split(".")[0] in _OURS:
             sys.modules.pop(name)
@@ -63,6 +64,10 @@ def _import_main() -> "Callable[[bool, int], None] | None":
         from firmware.main import main
     except ImportError as error:
         print("loader:", error)
+        return None
+    file = sys.modules["firmware.main"].__file__ or ""
+    if slot and file.startswith("/") and not file.startswith(_SLOT):
+        print("loader: there is no firmware in the slot")
         return None
     return main
 

@@ -194,6 +194,14 @@ def test_what_fails_at_once_starts_again_and_costs_a_try(board: Board, main: str
     assert board.boot().endswith("it is a False\n")
 
 
+def test_a_package_without_firmware_does_not_run_as_what_was_flashed(board: Board) -> None:
+    board.put(2, package_with({"noise": bytes(900)}))
+    board.record(active=2, previous=1, tries=TRIES)
+    for _ in range(TRIES):
+        assert "there is no firmware in the slot\n" in board.boot(code=1)
+    assert board.boot().endswith("it is a False\n")
+
+
 def test_a_board_with_code_in_its_slots_alone_runs_one_that_is_whole(board: Board) -> None:
     """A stock board has nothing else: no flipped byte of the record may end it."""
     (board.code / "firmware/main.py").unlink()
