@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from carport.emulator.emulator import DEFAULT_CAR
+from carport.emulator import DEFAULT_CAR
 from carport.profile import compile_profile
 from carport.profile.installed import profile_folder
 from firmware.bench_loop import DOORS, DRIVE

@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import random
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -649,15 +648,6 @@ def test_a_bus_that_takes_nothing_is_told(
     threading.Timer(0.3, hub.stop).start()
     code = run(["can", "send", "123#00", "--repeat", "1000", "--period-ms", "1", "--yes", *on_hub])
     assert (code, capsys.readouterr().err.count("\n")) == (5, 1)
-
-
-def test_without_python_can_it_says_what_to_install(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "can", None)
-    code, error = error_of(["can", "dump"], capsys)
-    assert code == 1
-    assert "pip install 'carport-gateway[emulator]'" in error
 
 
 def completions(words: list[str], incomplete: str) -> list[str]:

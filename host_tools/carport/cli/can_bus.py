@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from carport.errors import CarportError, UsageError
+from carport.errors import UsageError
+from carport.extras import check_installed
 
 if TYPE_CHECKING:
     from carport.traffic.connection import Connection
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from carport.traffic.selection import IdFilter
     from carport.traffic.sender import Sender
 
-_NEEDED = ("can", "cantools")
+NEEDED = ("can", "cantools")
 _ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -33,7 +34,7 @@ class BusOptions:
 
     def connection(self) -> "Connection":
         """Return the bus that is meant."""
-        check_installed()
+        check_installed("emulator", *NEEDED)
         from carport.traffic.connection import find_connection
 
         return find_connection(self.given, self.state)
@@ -41,18 +42,6 @@ class BusOptions:
     def dictionary(self, connection: "Connection") -> "Dictionary":
         """Return the names of the car's frames: the one that was asked for, or the emulated."""
         return load_dictionary(self.car or connection.car, connection.channels)
-
-
-def check_installed() -> None:
-    """Check that python-can and cantools are there.
-
-    Raises:
-        CarportError: they are not.
-    """
-    import importlib.util
-
-    if not all(importlib.util.find_spec(each) for each in _NEEDED):
-        raise CarportError("python-can is not installed: pip install 'carport-gateway[emulator]'")
 
 
 def check_may_send(connection: "Connection", is_sure: bool) -> None:

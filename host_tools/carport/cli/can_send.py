@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from carport.cli.can_bus import (
+    NEEDED,
     BusOptions,
     bus_options,
-    check_installed,
     check_may_send,
     counted,
     load_dictionary,
@@ -16,6 +16,7 @@ from carport.cli.can_bus import (
 )
 from carport.cli.output import print_json
 from carport.errors import CarportError
+from carport.extras import check_installed
 
 if TYPE_CHECKING:
     from carport.traffic.dictionary import Dictionary
@@ -54,7 +55,7 @@ def _complete_message(
 
 def _dictionary(ctx: click.Context) -> "Dictionary":
     """Return the names of the car that is meant on a command line which is still written."""
-    check_installed()
+    check_installed("emulator", *NEEDED)
     from carport.traffic.connection import find_connection
 
     car = ctx.params.get("car")

@@ -4,6 +4,8 @@ import logging
 
 import click
 
+from carport.extras import check_installed
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each step.")
@@ -17,6 +19,7 @@ def demo(as_json: bool) -> int:
       carport demo
       carport demo --json
     """
+    check_installed("emulator", "can", "cantools")
     from carport.demo.tell import tell
 
     logging.basicConfig(level=logging.CRITICAL)

@@ -4,11 +4,16 @@ import asyncio
 import signal
 from ipaddress import IPv4Interface
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from carport.cli.output import print_json, print_log
-from carport.emulator.emulator import DEFAULT_CAR, Emulator
+from carport.emulator import DEFAULT_CAR
+from carport.extras import check_installed
+
+if TYPE_CHECKING:
+    from carport.emulator.emulator import Emulator
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PORT = click.IntRange(0, 65535)
@@ -76,13 +81,16 @@ def emulate(
       carport emulate --state ~/my-emulated-car
       carport emulate --listen-only
     """
+    check_installed("emulator", "can", "cantools")
+    from carport.emulator.emulator import Emulator
+
     emulator = Emulator(
         state, car, coap_port, can_port, seed, print_log, listen_only, listen, is_factory=factory
     )
     asyncio.run(_run(emulator, state is not None, as_json))
 
 
-async def _run(emulator: Emulator, is_kept: bool, as_json: bool) -> None:
+async def _run(emulator: "Emulator", is_kept: bool, as_json: bool) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
@@ -100,7 +108,7 @@ async def _run(emulator: Emulator, is_kept: bool, as_json: bool) -> None:
         await asyncio.wait((starting,))
 
 
-def _print_endpoints(emulator: Emulator, is_kept: bool, as_json: bool) -> None:
+def _print_endpoints(emulator: "Emulator", is_kept: bool, as_json: bool) -> None:
     endpoints = emulator.endpoints
     if as_json:
         print_json(endpoints)

@@ -2,14 +2,15 @@
 
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from carport.cli.output import print_json
+from carport.emulator import DEFAULT_CAR
 from carport.errors import CarportError, NotAuthorisedError, UsageError
+from carport.extras import check_installed
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from carport.install.installation import Content, Present
     from carport.install.micropython_image import MicroPythonImage
 
-DEFAULT_CAR = "reference"
 _INTERRUPTED = 130
 _PAIRING_S = 60.0
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -82,7 +82,7 @@ def flash(
     """
     from carport.hardware import board_named
 
-    _check_installed()
+    check_installed("flash", "cantools", "esptool", "littlefs", "mpremote")
     board = board_named(board_name)
     found = _image(board, image, image_sha256)
     if merged is not None:
@@ -100,13 +100,6 @@ def flash(
             ) from error
     if as_json:
         print_json(told)
-
-
-def _check_installed() -> None:
-    """Check that the extra for flashing is installed."""
-    for module in ("cantools", "esptool", "littlefs", "mpremote"):
-        if find_spec(module) is None:
-            raise CarportError(f"{module} is missing: install carport-gateway[flash]")
 
 
 def _image(board: "Board", path: Path | None, sha256: str | None) -> "MicroPythonImage":

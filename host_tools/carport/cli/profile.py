@@ -7,6 +7,7 @@ import click
 
 from carport.cli.output import print_json
 from carport.errors import CarportError
+from carport.extras import check_installed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -133,12 +134,8 @@ def show(car: str, as_json: bool) -> int:
 
 def _load(car: str, as_json: bool) -> "Profile | int":
     """Return the checked profile, or the exit code after telling in JSON what is wrong."""
-    try:
-        from carport.profile import ProfileError, load
-    except ImportError as error:
-        raise CarportError(
-            f"{error.name} is missing: pip install 'carport-gateway[emulator]'"
-        ) from error
+    check_installed("emulator", "cantools")
+    from carport.profile import ProfileError, load
     from carport.profile.installed import profile_folder
 
     folder = Path(car).expanduser()

@@ -11,6 +11,7 @@ import click
 from carport.cli.options import Options, gateway_options
 from carport.cli.provision_outcome import Outcome, tell
 from carport.errors import CarportError, NoAnswerError, NotConfirmedError, UsageError
+from carport.extras import check_installed
 
 if TYPE_CHECKING:
     from carport.cli.near import Near
@@ -93,6 +94,8 @@ def provision(options: Options, file: Path | None, show: bool, **given: Any) -> 
         raise UsageError("--show changes nothing: leave the other options out")
     if not (show or wishes.is_any or sys.stdin.isatty()):
         raise UsageError("nobody can answer here: say what to set, or add --file or --show")
+    if wishes.car is not None:
+        check_installed("flash", "cantools")
     near = Near(options, _find_or_pair(options, wishes.name))
     found = near.run(_look)
     if show:

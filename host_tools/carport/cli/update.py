@@ -11,6 +11,7 @@ import click
 from carport.cli.options import Options, gateway_options
 from carport.cli.output import duration, print_json
 from carport.errors import CarportError, UsageError
+from carport.extras import check_installed
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, TaskID
@@ -74,6 +75,7 @@ def update(
         raise UsageError("--build only writes a file: leave out --package and --force")
     if file is not None and car is not None:
         raise UsageError("the package has its car inside: leave out --car, or --package")
+    check_installed("flash", "cantools")
     if build is not None and board is not None:
         _build(build, board, car, options.as_json)
     else:

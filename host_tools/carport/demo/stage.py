@@ -19,8 +19,8 @@ from typing import Any, Self
 from carport.client import Client, System
 from carport.demo.listener import Listener
 from carport.demo.report import Report
+from carport.emulator import DEFAULT_CAR
 from carport.emulator.control import ask, find_control
-from carport.emulator.emulator import DEFAULT_CAR
 from carport.emulator.process import EmulatorProcess
 from carport.profile.installed import profile_folder
 

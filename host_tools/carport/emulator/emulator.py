@@ -43,7 +43,6 @@ LOOPBACK = IPv4Interface("127.0.0.1/8")
 COAP_PORT = 5683
 CAN_PORT = 29536
 CHANNELS = ("can0", "can1")  # of a car's buses, in their order
-DEFAULT_CAR = "reference"
 
 
 class Emulator:
