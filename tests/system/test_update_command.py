@@ -36,18 +36,6 @@ Build = Callable[[str], Path]
 
 
 @pytest.fixture(scope="module")
-def emulator(carport_home: Path) -> Iterator[EmulatorProcess]:
-    """An emulator whose board may fail once: its heap was made for the slot that did not start."""
-    environment = {"CARPORT_HOME": str(carport_home)}
-    with EmulatorProcess(
-        "--coap-port", "0", "--can-port", "0", environment=environment
-    ) as running:
-        yield running
-        log = running.read_log()
-        assert log.count("Traceback") <= log.count("back to b")
-
-
-@pytest.fixture(scope="module")
 def owner(emulator: EmulatorProcess, carport_home: Path) -> CommandLine:
     """An owner who has paired, and set the gateway up."""
     owner = CommandLine(carport_home)
