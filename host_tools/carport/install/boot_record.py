@@ -9,8 +9,6 @@ from binascii import crc32
 from carport.install.partitions import SECTOR_BYTES
 
 RECORD_BYTES = 2 * SECTOR_BYTES
-ERASED = b"\xff" * RECORD_BYTES
-"""No record: no slot runs, but what is frozen in, and without that MicroPython's REPL."""
 
 _MAGIC = b"CBOT"
 _LENGTH = 9

@@ -74,7 +74,10 @@ class ReplPort(Protocol):
 
 @dataclass(frozen=True)
 class Present:
-    """What a board has: its flash, whether its partitions are ours, the packages in its slots."""
+    """What a board has: its flash, whether its partitions are ours, the packages in its slots.
+
+    flash_mib: how much of its flash its partitions take, or are to take.
+    """
 
     flash_mib: int
     is_ours: bool
@@ -108,12 +111,10 @@ def examine(chip: ChipPort, board: Board) -> Present:
             f"the board has {found.flash_mib} MiB of flash, and Carport needs "
             f"{SMALLEST_FLASH_MIB}: take another board"
         )
-    table = carport_table(found.flash_mib)
-    try:
-        is_ours = decode_table(chip.read(TABLE_OFFSET, TABLE_BYTES)) == table
-    except TableError:
-        is_ours = False
-    return Present(found.flash_mib, is_ours, _packages(chip, table) if is_ours else [])
+    table = _our_table(chip.read(TABLE_OFFSET, TABLE_BYTES), found.flash_mib)
+    if table is None:
+        return Present(found.flash_mib, False, [])
+    return Present(_end(table) >> 20, True, _packages(chip, table))
 
 
 def is_done(chip: ChipPort, content: Content, flash_mib: int) -> bool:
@@ -167,6 +168,24 @@ def whole_flash(content: Content, flash_mib: int, vfs: bytes) -> bytes:
     for address, data in (*_firmware(content, flash_mib), _record(flash_mib), files):
         flash[address : address + len(data)] = data
     return bytes(flash).rstrip(b"\xff")
+
+
+def _our_table(data: bytes, flash_mib: int) -> list[Partition] | None:
+    """Return Carport's partitions, if it is they that a board has.
+
+    One that was flashed with the merged image of a board with less flash uses no more than that.
+    """
+    try:
+        table = decode_table(data)
+    except TableError:
+        return None
+    used_mib = _end(table) >> 20
+    is_ours = SMALLEST_FLASH_MIB <= used_mib <= flash_mib and table == carport_table(used_mib)
+    return table if is_ours else None
+
+
+def _end(table: list[Partition]) -> int:
+    return table[-1].offset + table[-1].size
 
 
 def _packages(chip: ChipPort, table: list[Partition]) -> list[Head]:
