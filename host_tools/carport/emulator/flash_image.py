@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import BinaryIO
 
-from carport.install.boot_record import ERASED, RECORD_BYTES, active_slot
+from carport.install.boot_record import RECORD_BYTES, active_slot
 from gateway import package
 from gateway.errors import DecodeError
 
@@ -33,7 +33,7 @@ def forget_updates(flash: Path) -> None:
     if flash.exists() and flash.stat().st_size > _BOOT_AT:
         with flash.open("r+b") as image:
             image.seek(_BOOT_AT)
-            image.write(ERASED)
+            image.write(b"\xff" * RECORD_BYTES)
 
 
 def _payload_bytes(image: BinaryIO, at: int) -> int:
