@@ -200,3 +200,28 @@ def test_a_package_for_a_board_elsewhere_is_a_file(
 def test_wrong_usage_is_said_to_be(slots: Slots, desk: Path, words: list[str]) -> None:
     assert run(["update", *words]) == 2
     assert list(desk.iterdir()) == []
+
+
+def test_in_a_terminal_it_asks_and_shows_a_bar(
+    slots: Slots,
+    file: Path,
+    terminal: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    terminal += ["n", "y"]
+    assert run(["update", "--package", str(file)]) == 2
+    assert slots.puts == []
+    assert "nothing was changed" in capsys.readouterr().err
+    assert run(["update", "--package", str(file)]) == 0
+    shown = capsys.readouterr().err
+    assert "car runs 0.1.0: bring it 0.2.0?" in shown
+    assert "Sending to car" in shown
+
+
+def test_with_yes_nobody_is_asked(
+    slots: Slots, file: Path, terminal: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert run(["update", "--package", str(file), "--yes"]) == 0
