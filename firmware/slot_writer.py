@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _SYNC = const(3)
 _ERASE = const(6)
 _PIECE_BYTES = HEAD_BYTES
+_HELD_BYTES = const(128)  # read back at a time: the heap is full of holes
 
 
 class SlotWriter:
@@ -54,6 +55,7 @@ class SlotWriter:
         self._device = slots.device(self._slot)
         self.capacity = slots.capacity(self._slot)
         self.received = 0
+        self._held = bytearray(_HELD_BYTES)
         self.head: Head | None = None
         if self._slot != slots.previous:
             self.head = slots.head(self._slot)
@@ -93,7 +95,8 @@ class SlotWriter:
             self._erase(block)
         elif offset == _PIECE_BYTES and (block + 1) * BLOCK_BYTES < self.capacity:
             self._erase(block + 1)
-        padded = piece + b"\xff" * (_PIECE_BYTES - len(piece))
+        padding = _PIECE_BYTES - len(piece)
+        padded = piece + b"\xff" * padding if padding else piece
         check(self._device.writeblocks(block, padded, offset))
         check(self._device.ioctl(_SYNC, 0))
         if not self.holds(self.received, piece):
@@ -106,9 +109,14 @@ class SlotWriter:
         Raises:
             OSError: the flash is broken.
         """
-        held = bytearray(len(piece))
-        check(self._device.readblocks(offset // BLOCK_BYTES, held, offset % BLOCK_BYTES))
-        return held == piece
+        held = self._held
+        for at in range(0, len(piece), _HELD_BYTES):
+            block, begin = divmod(offset + at, BLOCK_BYTES)
+            check(self._device.readblocks(block, held, begin))
+            part = piece[at : at + _HELD_BYTES]
+            if held[: len(part)] != part:
+                return False
+        return True
 
     def is_whole(self) -> bool:
         """Tell whether the payload is what the head says.
