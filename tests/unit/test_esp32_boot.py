@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from carport.hardware import board_named
-from carport.install.boot_record import ERASED, slot_a_runs
+from carport.install.boot_record import RECORD_BYTES, slot_a_runs
 from carport.install.package import build_package, loader_files
 from firmware.bench_loop import OPERATIONS
 from tests.bench import inputs
@@ -151,7 +151,7 @@ def test_a_damaged_slot_does_not_run(package: bytes, tmp_path: Path) -> None:
 
 
 def test_a_board_without_a_package_ends_in_the_repl(tmp_path: Path) -> None:
-    lines = start(tmp_path, b"", ERASED)
+    lines = start(tmp_path, b"", b"\xff" * RECORD_BYTES)
     assert "run carport flash" in " ".join(lines)
     assert lines[-1] == "the REPL"
 

@@ -14,7 +14,7 @@ from carport.emulator.device_code import compile_for_boards
 from carport.errors import UsageError
 from carport.hardware import installed_boards
 from carport.install import package as host
-from carport.install.boot_record import ERASED, active_slot, slot_a_runs
+from carport.install.boot_record import RECORD_BYTES, active_slot, slot_a_runs
 from carport.install.package import (
     LOADER,
     SLOT_BYTES,
@@ -173,7 +173,7 @@ def test_the_loaders_files_are_compiled_and_start_it() -> None:
 def test_the_installers_boot_record_is_the_boards() -> None:
     chip = Chip(2)
     parts = Partition(chip, 0, 2)
-    assert active_slot(ERASED) == 0
+    assert active_slot(b"\xff" * RECORD_BYTES) == 0
     chip.image[:] = slot_a_runs()
     for active in (1, 2, 0):
         slots = Slots(parts, (parts, parts))
