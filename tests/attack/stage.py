@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from ipaddress import IPv4Interface
 from pathlib import Path
 from types import TracebackType
@@ -119,8 +119,8 @@ class Stage:
     def system(self) -> dict[str, Any]:
         """Return what the gateway tells its owner of itself."""
         for _ in range(_SYSTEM_TRIES):
-            self.owner.send(self.owner.protect(GET, ["system"]))
-            for response in self.owner.responses():
+            with suppress(IndexError):  # it was not answered in time
+                response = self.owner.request(GET, ["system"])
                 if response.code == CONTENT:
                     described: dict[str, Any] = response.value
                     return described
