@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from littlefs import LittleFS
 
-from carport.errors import CarportError
+from carport.errors import CarportError, NoAnswerError
 from carport.hardware import Board, board_named
 from carport.install import boot_record
-from carport.install.chip import CableError, Chip
+from carport.install.chip import Chip
 from carport.install.installation import Content, examine, install, is_done
 from carport.install.micropython_image import MicroPythonImage, read_micropython
 from carport.install.package import build_package, loader_files, read_header
@@ -170,11 +170,11 @@ def test_an_empty_board_becomes_a_gateway_that_is_paired(
     words = ("flash", "--board", BOARD, "--port", cable.path, "--image", str(file))
     planned = carport.run(*words, "--dry-run")
     assert planned["erases"]
-    assert not planned["is_done"]
+    assert not planned["done"]
     assert cable.flash.read_bytes() == b"\xff" * FLASH_BYTES
 
     flashed = carport.run(*words)
-    assert flashed["is_done"]
+    assert flashed["done"]
     content = cable.flash.read_bytes()
     assert decode_table(content[0x8000:0x9000]) == TABLE
     assert content[0x1000:].startswith(read_micropython(file).bootloader.for_flash(4).data)
@@ -187,7 +187,7 @@ def test_an_empty_board_becomes_a_gateway_that_is_paired(
     other = carport.run(*words, "--car", "leaf-2016")
     assert (other["car"], other["gateway"]) == ("leaf-2016", flashed["gateway"])
     kept = carport.run(*words, "--dry-run")
-    assert (kept["car"], kept["is_done"]) == ("leaf-2016", True)
+    assert (kept["car"], kept["done"]) == ("leaf-2016", True)
     assert partition(cable, "carport_keys") == keys
     assert is_paired(carport, cable)
 
@@ -218,15 +218,23 @@ def test_a_run_that_is_stopped_is_ended_by_the_next_one_and_keys_stay(
         assert files(cable, *wanted) == wanted, step
         assert partition(cable, "carport_a").startswith(new.package), step
         assert partition(cable, "carport_keys") == keys, step
+    flash(cable, board, new, is_fresh=True)
+    assert partition(cable, "carport_keys") != keys
+    with pytest.raises(FileNotFoundError):
+        files(cable, "/records/keys")
 
 
-@pytest.mark.parametrize("heard_bytes", [40_000, 200_000])
+@pytest.mark.parametrize(
+    ("whom", "heard_bytes"),
+    [("cut_after", 40_000), ("cut_after", 200_000), ("cut_in_micropython_after", 5_000)],
+)
 def test_a_foreign_board_whose_cable_is_pulled_is_ended_by_the_next_run(
     tmp_path: Path,
     board: Board,
     content: Callable[[MicroPythonImage], Content],
     image: MicroPythonImage,
     monkeypatch: pytest.MonkeyPatch,
+    whom: str,
     heard_bytes: int,
 ) -> None:
     impatience = tmp_path / "esptool.cfg"
@@ -236,8 +244,8 @@ def test_a_foreign_board_whose_cable_is_pulled_is_ended_by_the_next_run(
     place.write_bytes(os.urandom(0x1000) * (FLASH_BYTES // 0x1000))
     wanted = content(image)
     with CableBoard(place, board.settings(2)) as cable:
-        cable.cut_after = heard_bytes
-        with pytest.raises(CableError, match="run the same again"):
+        setattr(cable, whom, heard_bytes)
+        with pytest.raises(NoAnswerError, match="run the same again"):
             flash(cable, board, wanted)
     with CableBoard(place, board.settings(2)) as cable:
         flash(cable, board, wanted)

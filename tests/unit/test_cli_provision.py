@@ -329,7 +329,8 @@ def test_another_car_is_an_update_once_all_else_is_set(
     assert updates == []
     provision(board, "--car", "leaf-2016", "--region", "DE", "--name", "leaf", "--json")
     assert updates == [("leaf", "leaf-2016")]
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["car"] == "leaf-2016"
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (said["car"], said["changed"]) == ("leaf-2016", ["name", "region", "car"])
     provision(board, "--car", "leaf-1999", exit_code=2)
 
 
@@ -402,7 +403,7 @@ def test_a_file_has_the_options_names_and_options_win(
     provision(board, "--file", str(folder / "leaf.toml"), "--region", "DE", "--json")
 
     fields = told(capsys)
-    assert fields["changed"] == ["ap", "name", "power", "region", "wifi"]
+    assert fields["changed"] == ["access_point", "name", "power", "region", "wifi"]
     now = settings(board)
     assert (now.name, now.region) == ("leaf", "DE")
     assert now.wifi == {"ssid": "home", "password": PASSWORD}

@@ -82,14 +82,12 @@ def flash(
     """
     from carport.hardware import board_named
 
+    if merged is not None and (port is not None or is_erasing or is_dry):
+        raise UsageError("--merged only writes a file: leave out --port, --erase and --dry-run")
     check_installed("flash", "cantools", "esptool", "littlefs", "mpremote")
     board = board_named(board_name)
     found = _image(board, image, image_sha256)
     if merged is not None:
-        if port is not None or is_erasing or is_dry:
-            raise UsageError(
-                "--merged only writes a file: leave out --port, --erase and --dry-run"
-            )
         told = _merge(board, found, car or DEFAULT_CAR, merged, as_json)
     else:
         try:
@@ -150,7 +148,7 @@ def _flash(
             "port": port,
             **_about(board, image, content, car),
             "erases": is_fresh,
-            "is_done": has_all,
+            "done": has_all,
         }
         if not as_json:
             _describe(told, image)
@@ -161,7 +159,7 @@ def _flash(
         if not has_all:
             with _Steps(as_json) as steps:
                 install(chip, Repl(port), content, present.flash_mib, is_fresh, steps.begin)
-    return {**told, "is_done": True, **_pair(port, as_json)}
+    return {**told, "done": True, **_pair(port, as_json)}
 
 
 def _content(board: "Board", image: "MicroPythonImage", car: str) -> "Content":
@@ -226,6 +224,8 @@ def _car_of(present: "Present", board: "Board", is_fresh: bool) -> str:
 
 def _describe(told: dict[str, Any], image: "MicroPythonImage") -> None:
     """Say what is going to be written, and what to compare."""
+    from carport.cli.vss import profile_names
+
     version = f" {image.version[0]}.{image.version[1]}" if image.version else ""
     frozen = ", with the firmware frozen in" if image.is_frozen else ""
     click.echo(f"board        {told['board']} ({told['chip']}) at {told['port']}")
@@ -233,10 +233,9 @@ def _describe(told: dict[str, Any], image: "MicroPythonImage") -> None:
     click.echo(f"  SHA-256 {image.sha256}: compare it with the download page's")
     click.echo(f"Carport      {told['version']} with the profile {told['car']}")
     if told["car"] == DEFAULT_CAR:
-        click.echo(
-            "  That is for a bench: in a car, add --car (`carport profile show` lists them)."
-        )
-    if told["is_done"]:
+        cars = ", ".join(profile_names())
+        click.echo(f"  That is for a bench: in a car, add --car with its name: {cars}.")
+    if told["done"]:
         click.echo("All of it is on the board already.")
     elif told["erases"]:
         click.echo("What is on the board is erased, keys and data too.")

@@ -139,13 +139,15 @@ def apply_wishes(
             name = _rename(near.gateway, wanted.name)
         except UsageError as error:
             outcome = replace(outcome, problem=outcome.problem or error)
+    changed = ["access_point" if setting == "ap" else setting for setting in sorted(changes)]
     if wishes.car not in (None, outcome.car) and outcome.problem is None:
         try:
             _change_car(options, near, name, wishes.car)
             outcome = replace(outcome, car=wishes.car)
+            changed.append("car")
         except CarportError as error:
             outcome = replace(outcome, problem=error)
-    return tell(options, name, outcome, sorted(changes), ap_password)
+    return tell(options, name, outcome, changed, ap_password)
 
 
 def _change_car(options: Options, near: "Near", name: str, car: str) -> None:
