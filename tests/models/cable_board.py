@@ -35,6 +35,7 @@ _TO_RAW, _TO_FRIENDLY = 0x01, 0x02
 _SOFT_REBOOT = b"MPY: soft reboot\r\n"
 _CHUNK_BYTES = 4096
 _LOOK_S = 0.02
+_NEVER = 1 << 40
 
 
 class CableBoard:
@@ -44,6 +45,7 @@ class CableBoard:
         path: the serial port
         flash: the file that is its flash chip
         cut_after: how many bytes the bootloader hears before the cable is pulled
+        cut_in_micropython_after: the same of MicroPython
         log: what MicroPython has said while it ran
 
     hardware: its board.json.
@@ -53,7 +55,7 @@ class CableBoard:
         if not flash.exists():
             flash.write_bytes(b"\xff" * FLASH_BYTES)
         self.flash = flash
-        self.cut_after: int | None = None
+        self.cut_after = self.cut_in_micropython_after = _NEVER
         self.log = bytearray()
         self._hardware = hardware
         self._master, slave = pty.openpty()
@@ -117,11 +119,13 @@ class CableBoard:
 
     def _from_host(self, data: bytes) -> None:
         assert self._behind is not None
-        if self.cut_after is not None and isinstance(self._behind, _Bootloader):
+        if isinstance(self._behind, _Bootloader):
             self.cut_after -= len(data)
-            if self.cut_after < 0:
-                self._is_ending = True  # and the port goes away
-                return
+        else:
+            self.cut_in_micropython_after -= len(data)
+        if min(self.cut_after, self.cut_in_micropython_after) < 0:
+            self._is_ending = True  # and the port goes away
+            return
         self._behind.write(data)
 
     def _from_board(self, is_open: bool) -> None:
