@@ -12,7 +12,10 @@ import pytest
 from carport.errors import CarportError, NoAnswerError
 from carport.hardware import board_named
 from carport.install.chip import CableError, Chip, explain
-from carport.install.installation import Present, examine
+from carport.install.installation import Content, examine, whole_flash
+from carport.install.micropython_image import read_micropython
+from carport.install.package import build_package
+from carport.install.partitions import carport_table, encode_table
 from carport.install.repl import Repl
 from tests.models import esp_images
 from tests.models.cable_board import FLASH_BYTES, CableBoard
@@ -150,18 +153,25 @@ def test_what_esptool_says_becomes_a_sentence(
 def test_a_board_that_was_another_one_is_not_flashed_over(
     tmp_path: Path, carport: CommandLine, file: str
 ) -> None:
-    from carport.install.installation import Content, whole_flash
-    from carport.install.micropython_image import read_micropython
-    from carport.install.package import build_package
-
     other = Content(read_micropython(Path(file)), build_package("t-can485", "reference"), {})
     with board_at_a_port(tmp_path, content=whole_flash(other, 4, b"")) as cable:
         with Chip(cable.path) as chip:
             present = examine(chip, board_named(BOARD))
-        assert isinstance(present, Present)
         assert [head.board for head in present.packages] == ["t-can485"]
         words = ("flash", "--image", file, "--board", BOARD, "--port", cable.path)
         error = carport.run(*words, exit_code=2)["error"]
         assert error == (
             "this board was flashed as t-can485: name that with --board, or add --erase"
         )
+
+
+@pytest.mark.usefixtures("needs_vm")
+def test_a_full_file_system_is_told(tmp_path: Path) -> None:
+    flash = bytearray(b"\xff" * FLASH_BYTES)
+    flash[0x8000:0x9000] = encode_table(carport_table(4))
+    with board_at_a_port(tmp_path, content=bytes(flash)) as cable:
+        repl = Repl(cable.path)
+        repl.wait()
+        too_much = os.urandom(0x1000) * 0x160
+        with pytest.raises(CarportError, match=r"file system is full: .*or flash with --erase"):
+            repl.copy({"/data": too_much})

@@ -57,6 +57,8 @@ for label,number,content in {blocks}:
 Block = tuple[str, int, bytes]
 """A block of a partition: the partition's label, the block's number and its content."""
 
+_FULL = ("ENOSPC", "Errno 28", "No space left")
+
 
 class Repl:
     """The REPL at a serial port."""
@@ -120,7 +122,7 @@ class Repl:
         code, said = self._try(words, _COPY_TIMEOUT_S)
         if code == 0:
             return said
-        if "ENOSPC" in said or "Errno 28" in said:
+        if any(words in said for words in _FULL):
             raise CarportError(
                 "the board's file system is full: take its data off with carport data export and "
                 "erase, or flash with --erase, which erases keys and data"
