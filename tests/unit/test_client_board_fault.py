@@ -1,5 +1,6 @@
 """A board without a gateway: its owner hears why over the cable, and nobody else is believed."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -11,6 +12,8 @@ import pytest
 
 from carport.cli.main import run
 from carport.client.known_gateways import KnownGateway
+from carport.client.session import Session, claim
+from carport.errors import BoardFaultError
 from firmware.no_gateway import NoGateway
 from gateway.coap import message
 from gateway.coap.message import Message
@@ -67,6 +70,21 @@ def test_a_reason_writes_no_more_than_text_into_the_terminal(
     assert (
         capfd.readouterr().err == "carport: the board has no gateway to offer: it is [2Jbroken\n"
     )
+
+
+def test_a_block_that_meets_such_a_board_tells_the_reason(paired: KnownGateway) -> None:
+    async def send(udp_port: int) -> None:
+        deadline = asyncio.get_running_loop().time() + 3
+        session = await Session.open(await claim(paired.contexts, deadline))
+        session.address = f"127.0.0.1:{udp_port}"
+        session.is_on_cable = True
+        try:
+            await session.send_block("update", b"block", (0, False, 5), 3)
+        finally:
+            await session.close()
+
+    with board_without_gateway(DAMAGED) as udp_port, pytest.raises(BoardFaultError, match=DAMAGED):
+        asyncio.run(send(udp_port))
 
 
 def test_on_the_network_anybody_could_say_so(

@@ -149,7 +149,7 @@ class Client:
 
     async def _command(self, path: str, command: str, arguments: dict[str, Value]) -> Receipt:
         deadline = self._deadline()
-        session = await self._connected(deadline)
+        session = await self.connected(deadline)
         assert self._context is not None
         lifetime_ms = max(1, round((deadline - _now()) * 1000))
         content: dict[str, Any] = {
@@ -188,7 +188,7 @@ class Client:
 
     async def observe(self, path: str) -> AsyncGenerator[bytes, None]:
         """Yield what a resource tells, now and whenever it changes."""
-        session = await self._connected(self._deadline())
+        session = await self.connected(self._deadline())
         async with aclosing(session.observe(path, timeout_s=self._timeout_s)) as responses:
             async for response in responses:
                 self._was_answered(session)
@@ -274,7 +274,7 @@ class Client:
 
     async def _change_keys(self, code: Any, path: str, payload: bytes = b"") -> aiocoap.Message:
         """Ask once: another request would find done what the first has done."""
-        await self._connected(self._deadline())
+        await self.connected(self._deadline())
         try:
             return await self.request(code, path, payload, is_once=True)
         except NoAnswerError as error:
@@ -288,7 +288,7 @@ class Client:
     ) -> aiocoap.Message:
         """Return what the gateway answers, whatever it is; see Session.request()."""
         deadline = self._deadline()
-        session = await self._connected(deadline)
+        session = await self.connected(deadline)
         try:
             response = await session.request(
                 code, path, payload, deadline=deadline, is_once=is_once
@@ -311,8 +311,8 @@ class Client:
     def _deadline(self) -> float:
         return _now() + self._timeout_s
 
-    async def _connected(self, deadline: float) -> Session:
-        """Return the session, and make it first if there is none."""
+    async def connected(self, deadline: float) -> Session:
+        """Return the session, and make it first if there is none; see Session for what it asks."""
         async with self._connecting:
             if self._session is None:
                 try:

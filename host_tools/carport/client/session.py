@@ -18,10 +18,12 @@ from carport.errors import BoardFaultError, CarportError, NoAnswerError, NotAuth
 
 CBOR = 60
 
+_OCTET_STREAM = 42
 _TRANSPORTS = ["oscore", "simple6"]
 _ASK_AGAIN_S = 4.0
 _REPEATS = 1  # then it is asked anew, with a number of its own
 _REPEATS_OF_ONE = 4
+_REPEATS_OF_A_BLOCK = 3
 _PAUSE_S = 0.2
 _CLAIM_RETRY_S = 0.05
 _SILENCE_S = 30.0
@@ -165,7 +167,7 @@ class Session:
                 if answered is None:
                     continue
                 request, response = answered
-                pause_s = _pause_before_retry(response)
+                pause_s = pause_before_retry(response)
                 if pause_s is None:
                     return request, response
                 await asyncio.sleep(min(pause_s, max(0.0, deadline - loop.time())))
@@ -173,6 +175,34 @@ class Session:
             for response_to_come in pending:
                 response_to_come.cancel()
         raise NoAnswerError("the gateway does not answer: check that it is powered and connected")
+
+    async def send_block(
+        self, path: str, block: bytes, option: tuple[int, bool, int], wait_s: float
+    ) -> aiocoap.Message | None:
+        """Send one block with this Block1 option; return the answer, None if there is none yet.
+
+        Raises:
+            NotAuthorisedError, BoardFaultError: as request().
+        """
+        message = aiocoap.Message(
+            code=aiocoap.PUT,
+            uri=self._uri(path),
+            payload=block,
+            block1=option,
+            content_format=_OCTET_STREAM,
+            transport_tuning=Tuning(_REPEATS_OF_A_BLOCK),
+        )
+        asked = self._client.request(message, handle_blockwise=False)
+        try:
+            response: aiocoap.Message = await asyncio.wait_for(asked.response, wait_s)
+        except oscore.NotAProtectedMessage as error:
+            refusal = _plain_refusal(error.plain_message, self.is_on_cable)
+            if refusal is not None:
+                raise refusal from error
+            return None
+        except (coap_error.Error, TimeoutError):
+            return None
+        return response
 
     async def enrol_another(self, pool: ContextPool, deadline: float) -> None:
         """Enrol one more context if all are taken, so that the next process finds one."""
@@ -227,13 +257,10 @@ async def _first_answer(
         if error is None:
             return request, future.result()
         if isinstance(error, oscore.NotAProtectedMessage):
-            if error.plain_message.payload == _REPLAY:
+            refusal = _plain_refusal(error.plain_message, is_on_cable)
+            if refusal is None:
                 continue
-            if is_on_cable and error.plain_message.code is aiocoap.SERVICE_UNAVAILABLE:
-                raise board_fault(error.plain_message) from error
-            raise NotAuthorisedError(
-                "the gateway does not know our key: pair again with `carport pair --replace`"
-            ) from error
+            raise refusal from error
         if not isinstance(error, coap_error.Error):
             raise CarportError(f"the CoAP library failed: {error!r}") from error
     if done:  # it cannot be reached just now
@@ -241,14 +268,20 @@ async def _first_answer(
     return None
 
 
-def board_fault(answer: aiocoap.Message) -> BoardFaultError:
-    """Return the error that a board's plain answer 5.03 is."""
+def _plain_refusal(answer: aiocoap.Message, is_on_cable: bool) -> CarportError | None:
+    """Return the error that an answer in plain text is, None if it says to ask anew."""
+    if answer.payload == _REPLAY:
+        return None
+    if not is_on_cable or answer.code is not aiocoap.SERVICE_UNAVAILABLE:
+        return NotAuthorisedError(
+            "the gateway does not know our key: pair again with `carport pair --replace`"
+        )
     text = answer.payload.decode(errors="replace")
     reason = "".join(each for each in text if each.isprintable()) or "it does not say why"
     return BoardFaultError(f"the board has no gateway to offer: {reason}")
 
 
-def _pause_before_retry(response: aiocoap.Message) -> float | None:
+def pause_before_retry(response: aiocoap.Message) -> float | None:
     """Return how long to wait before asking again, or None if this answer is final."""
     if response.code is aiocoap.SERVICE_UNAVAILABLE and response.opt.max_age is not None:
         return float(response.opt.max_age)

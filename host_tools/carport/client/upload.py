@@ -6,25 +6,19 @@ one may go on with any, after the link broke or the board restarted.
 """
 
 import asyncio
-from contextlib import suppress
 
 import aiocoap
-from aiocoap import error as coap_error
-from aiocoap import oscore
 
 from carport.client.client import Client
-from carport.client.session import Tuning
-from carport.errors import NoAnswerError, NotAuthorisedError
+from carport.client.session import pause_before_retry
+from carport.errors import NoAnswerError
 
 BLOCK_BYTES = 512
 """The most that fits the gateway's datagrams; all blocks but the last have it."""
 
 _SZX = 5
-_OCTET_STREAM = 42
-_REPEATS = 3
 _PAUSE_S = 0.2
 _SOON_S = 5
-_REPLAY = b"Replay detected"
 
 
 def blocks(content: bytes) -> int:
@@ -38,7 +32,7 @@ async def put_block(
     """Return the answer to one block of content, repeated until there is one that is final.
 
     Raises:
-        NotAuthorisedError: the gateway does not know our key.
+        NotAuthorisedError, BoardFaultError: as Session.request().
         NoAnswerError: it does not answer in time; the connection is closed, and made anew by the
             next request.
     """
@@ -47,38 +41,15 @@ async def put_block(
     start = number * BLOCK_BYTES
     block = content[start : start + BLOCK_BYTES]
     option = (number, start + BLOCK_BYTES < len(content), _SZX)
-    session = await client._connected(deadline)
+    session = await client.connected(deadline)
     while (remaining_s := deadline - loop.time()) > 0:
-        message = aiocoap.Message(
-            code=aiocoap.PUT,
-            uri=session._uri(path),
-            payload=block,
-            block1=option,
-            content_format=_OCTET_STREAM,
-            transport_tuning=Tuning(_REPEATS),
-        )
-        asked = session._client.request(message, handle_blockwise=False)
+        response = await session.send_block(path, block, option, remaining_s)
         pause_s = _PAUSE_S
-        with suppress(coap_error.Error, TimeoutError):
-            try:
-                response: aiocoap.Message = await asyncio.wait_for(asked.response, remaining_s)
-            except oscore.NotAProtectedMessage as error:
-                if error.plain_message.payload == _REPLAY:
-                    continue  # the board has just restarted: the next number is new to it
-                raise NotAuthorisedError(
-                    "the gateway does not know our key: pair again with `carport pair --replace`"
-                ) from error
-            if response.code is aiocoap.UNAUTHORIZED and response.opt.echo is not None:
-                pause_s = 0.0  # a second challenge: the first one had expired under way
-            elif response.code is aiocoap.SERVICE_UNAVAILABLE and _is_soon(response):
-                pause_s = float(response.opt.max_age)
-            else:
+        if response is not None:
+            asked_s = pause_before_retry(response)
+            if asked_s is None or asked_s > _SOON_S:
                 return response
+            pause_s = asked_s
         await asyncio.sleep(max(0.0, min(pause_s, deadline - loop.time())))
     await client.close()
-    raise NoAnswerError(f"{client.gateway.name} does not answer")
-
-
-def _is_soon(response: aiocoap.Message) -> bool:
-    """Tell whether the gateway wants to be asked again in a moment."""
-    return response.opt.max_age is not None and response.opt.max_age <= _SOON_S
+    raise NoAnswerError(f"{client.gateway.name} does not answer: check that it is powered")
