@@ -37,16 +37,17 @@ def first_piece_told(history: UpdateHistory) -> Mark:
     return history.updates.sent[0].told or 0
 
 
-def second_start_told(history: UpdateHistory) -> Mark:
-    """Return the mark from which on a trial has no try left."""
-    starts = [step for step in history.updates.steps if not (step.sha256 or step.is_confirmed)]
-    return starts[-3].told or 0
+def second_trial_begun(history: UpdateHistory) -> Mark:
+    """Return the mark from which on a package is on trial that is never confirmed."""
+    steps = history.updates.steps
+    _, second, _ = [index for index, step in enumerate(steps) if step.sha256 is not None]
+    return steps[second + 1].told or 0
 
 
 @pytest.mark.parametrize(
     ("defect", "what", "since"),
     [
-        ("take_no_try", "it starts", second_start_told),
+        ("take_no_try", "it starts", second_trial_begun),
         ("believe_the_head", "is not whole|and has not", first_piece_told),
     ],
 )

@@ -10,6 +10,7 @@ from tests.power.update_session import (
     PACKAGES,
     PIECE_BYTES,
     RESTART_MS,
+    TRIES,
     State,
     UpdateHistory,
     activate,
@@ -22,7 +23,8 @@ from tests.power.update_session import (
 
 NAMES = ("factory", "a", "b")
 SECTOR_BYTES = 4096
-LAST_SEED = 900  # of a boot's random bytes: no other boot has it
+FIRST_SEED = 900  # of the random bytes of further boots: no other boot has it
+FAIL_EVERY = 8
 FRESH = make_package(4, 3000)
 
 
@@ -30,6 +32,7 @@ class UpdateRecovery(Recovery):
     """Asks, beside all else, for the firmware."""
 
     _history: UpdateHistory
+    _seed = FIRST_SEED
 
     def check(self) -> None:
         """Hold the board to each promise.
@@ -50,18 +53,32 @@ class UpdateRecovery(Recovery):
         owner = self._owner
         if owner is None:
             return
-        if self._board.started.is_trial:
+        if self._board.started.is_trial and self._cut % FAIL_EVERY == 0:
+            self._let_it_fail()
+        elif self._board.started.is_trial:
             wait_for_trial(self._board, owner)
         for number in range(received(owner, FRESH) // PIECE_BYTES, -(-len(FRESH) // PIECE_BYTES)):
             put(owner, FRESH, number)
         activate(owner, FRESH)
         self._board.advance(RESTART_MS)
         self._expect(self._board.wants_restart, "it does not start an update")
-        self._board.nonces = Nonces((self._board.nonces, self._board.mark))
-        self._board.power_on(LAST_SEED)
-        self.states = {State(hash_in(FRESH), 1)}
-        self._check_start(self._board.started)
+        self.states = {State(hash_in(FRESH), TRIES)}
+        self._start_again()
         wait_for_trial(self._board, owner)
+
+    def _let_it_fail(self) -> None:
+        """Start what is on trial until its tries are gone."""
+        for _ in range(TRIES):
+            self._start_again()
+        self._expect(not self._board.started.is_trial, "a trial does not end")
+
+    def _start_again(self) -> None:
+        """Cut the power, and see that what should run is started."""
+        self._seed += 1
+        self._board.nonces = Nonces((self._board.nonces, self._board.mark))
+        self._board.power_on(self._seed)
+        self.states = {state.started() for state in self.states}
+        self._check_start(self._board.started)
 
     def _states_before(self) -> set[State]:
         """Return what the board could start when the power came back."""
