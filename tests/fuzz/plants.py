@@ -226,8 +226,8 @@ PLANTS = (
         "frames",
         SENML,
         "a record has one pair too many",
-        "4 + (unit is not None) - has_base",
-        "5 + (unit is not None) - has_base",
+        "3 + (unit is not None)",
+        "4 + (unit is not None)",
     ),
     # ---- what storage holds
     Plant(
