@@ -20,8 +20,8 @@ from gateway.resources.noted import NotedResource
 from gateway.vault.principals import DRIVER, OWNER
 from gateway.vault.settings import Settings
 
-_RESTART_MS = const(10_000)
-_SETTINGS_MS = const(1_000)  # until a restart for new settings or firmware: the answer has left
+_TIDY_MS = const(10_000)  # after the first consent, for the sake of the heap
+_SOON_MS = const(1_000)  # until a restart for new settings or firmware: the answer has left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ class Home:
         self.settings = Settings(records, name)
         self.ledger = Ledger(records, read_block, aes, random, clock.unix_s, now_ms)
         self.wants_restart = False
-        self._restart_ms: int | None = None
-        self._settings_ms: int | None = None  # when to restart for new settings or firmware
+        self._tidy_ms: int | None = None  # when to restart for the heap; 0 until it records
+        self._restart_ms: int | None = None  # when to restart for new settings or firmware
         self._keeper: Keeper | None = None
         self._resources: dict[bytes, Any] = {}
 
@@ -99,7 +99,7 @@ class Home:
             resources[segment] = DeferredResource(segments, roles, load)
         if is_recording and self._records.get("consent") is not None:
             self._load_records(self._started_ms)
-            self._restart_ms = None
+            self._tidy_ms = None
 
     def add_updates(
         self, version: str, open_writer: "Callable[[], Writer]", may_write: "Callable[[], bool]"
@@ -145,17 +145,17 @@ class Home:
         """Do what is due; nothing is stored unless it may be."""
         if may_store and self.ledger.is_waiting:
             self.ledger.write_later()
-        if may_store and self._settings_ms is not None and now_ms >= self._settings_ms:
-            self._settings_ms = None
+        if may_store and self._restart_ms is not None and now_ms >= self._restart_ms:
+            self._restart_ms = None
             self.wants_restart = True
         keeper = self._keeper
         if keeper is None:
             return
         keeper.handle_timer(now_ms, may_store)
-        if self._restart_ms is not None and keeper.recorder.groups and may_store:
-            if not self._restart_ms:
-                self._restart_ms = now_ms + _RESTART_MS
-            if now_ms >= self._restart_ms:
+        if self._tidy_ms is not None and keeper.recorder.groups and may_store:
+            if not self._tidy_ms:
+                self._tidy_ms = now_ms + _TIDY_MS
+            if now_ms >= self._tidy_ms:
                 self.wants_restart = True
 
     def next_timeout(self, may_store: bool) -> "int | None":
@@ -163,9 +163,9 @@ class Home:
         if may_store and self.ledger.is_waiting:
             return 0
         due_ms = None if self._keeper is None else self._keeper.next_timeout(may_store)
-        settings_ms = self._settings_ms
-        if may_store and settings_ms is not None and (due_ms is None or settings_ms < due_ms):
-            return settings_ms
+        restart_ms = self._restart_ms
+        if may_store and restart_ms is not None and (due_ms is None or restart_ms < due_ms):
+            return restart_ms
         return due_ms
 
     def make_room(self) -> None:
@@ -190,7 +190,7 @@ class Home:
         if self._keeper is None:
             from gateway.data.keeper import Keeper
 
-            self._restart_ms = 0
+            self._tidy_ms = 0
             self._keeper = Keeper(
                 self._groups,
                 self._profile,
@@ -220,7 +220,7 @@ class Home:
             self._restart_soon(now_ms)
 
     def _restart_soon(self, now_ms: int) -> None:
-        self._settings_ms = now_ms + _SETTINGS_MS
+        self._restart_ms = now_ms + _SOON_MS
 
     def _load_settings(self, now_ms: int) -> "Any":
         from gateway.resources.settings import SettingsResource
