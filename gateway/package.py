@@ -55,7 +55,7 @@ class Head:
 
     @property
     def name(self) -> str:
-        """The package for people: its version, and the begin of its hash."""
+        """The package for people: its version, and the beginning of its hash."""
         return f"{self.version} ({hexlify(self.sha256[:4]).decode()})"
 
 

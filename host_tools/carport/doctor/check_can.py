@@ -43,7 +43,7 @@ class Bus:
     """How a bus did while it was listened to.
 
     breaks: of the times between two looks, the share in which frames broke; None if it cannot be
-    told. acked: False if frames of ours wait for an acknowledge that does not come.
+    told. is_unacknowledged: frames of ours wait for an acknowledge that does not come.
     """
 
     name: str
