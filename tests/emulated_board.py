@@ -26,11 +26,16 @@ def wait_for_start(emulator: EmulatorProcess, before: int, timeout_s: float = _R
         time.sleep(_POLL_S)
 
 
+def vm_pid(emulator: EmulatorProcess) -> int:
+    """Return the process id of the VM in which the firmware runs."""
+    children = subprocess.run(["pgrep", "-P", str(emulator.pid)], capture_output=True, check=True)
+    return int(children.stdout)
+
+
 def cut_power(emulator: EmulatorProcess) -> None:
     """Cut the board's power in an instant; return when it serves again."""
     before = starts(emulator)
-    children = subprocess.run(["pgrep", "-P", str(emulator.pid)], capture_output=True, check=True)
-    os.kill(int(children.stdout), signal.SIGKILL)
+    os.kill(vm_pid(emulator), signal.SIGKILL)
     wait_for_start(emulator, before)
 
 

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import time
 from binascii import crc32
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from gateway.coap import message
 from gateway.coap.message import Message
 from gateway.coap.numbers import ACK, EMPTY, GET, POST, SERVICE_UNAVAILABLE
 from gateway.slipmux import encode_coap
+from tests.emulated_board import cut_power, starts, vm_pid, wait_for_start
 from tests.models.host import Host, Response, plain
 from tests.system.wire import Wire
 
@@ -45,23 +45,11 @@ class Rig:
         self._control = Path(entry["control"])
         self.image = Path(emulator.state) / "flash.img"
 
-    @property
-    def vm(self) -> int:
-        """The VM's process id."""
-        listed = subprocess.run(
-            ["pgrep", "-P", str(self.emulator.pid)], capture_output=True, text=True, check=False
-        )
-        return int(listed.stdout)
-
     def boot(self, held_seconds: float = 0) -> None:
         """Switch the board off and on, and return when it serves."""
-        starts = self.starts()
+        before = starts(self.emulator)
         ask(self._control, {"do": "boot", "held_seconds": held_seconds})
-        self.wait_until(lambda: self.starts() > starts)
-
-    def starts(self) -> int:
-        """Return how often the board was ready."""
-        return self.emulator.read_log().count("board: ready")
+        wait_for_start(self.emulator, before, DEADLINE_S)
 
     def wait_until(self, condition: Callable[[], Any]) -> None:
         end_s = time.monotonic() + DEADLINE_S
@@ -109,9 +97,9 @@ def crash_of(rig: Rig) -> dict[str, Any]:
 
 def test_a_hung_loop_is_ended_by_the_watchdog_and_the_owner_is_told(rig: Rig) -> None:
     assert "crash" not in rig.system()
-    starts = rig.starts()
-    os.kill(rig.vm, signal.SIGSTOP)
-    rig.wait_until(lambda: rig.starts() > starts)
+    before = starts(rig.emulator)
+    os.kill(vm_pid(rig.emulator), signal.SIGSTOP)
+    wait_for_start(rig.emulator, before, DEADLINE_S)
     crash = crash_of(rig)
     assert crash == {"reason": "watchdog", "count": 1, "early": 1}
     rig.boot()
@@ -121,9 +109,7 @@ def test_a_hung_loop_is_ended_by_the_watchdog_and_the_owner_is_told(rig: Rig) ->
 def test_a_cut_of_the_power_is_no_crash(rig: Rig) -> None:
     for _ in range(4):
         rig.boot()
-    starts = rig.starts()
-    os.kill(rig.vm, signal.SIGKILL)
-    rig.wait_until(lambda: rig.starts() > starts)
+    cut_power(rig.emulator)
     told = rig.system()
     assert "crash" not in told
     assert "safe_mode" not in told
@@ -131,11 +117,11 @@ def test_a_cut_of_the_power_is_no_crash(rig: Rig) -> None:
 
 def test_a_network_that_crashes_the_start_leaves_a_cable_that_locks(rig: Rig) -> None:
     port = int(rig.emulator.coap.rpartition(":")[2])
-    os.kill(rig.vm, signal.SIGKILL)
+    os.kill(vm_pid(rig.emulator), signal.SIGKILL)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as thief:
         rig.wait_until(lambda: is_taken(thief, port))
         rig.wait_until(lambda: "safe mode: there is only the cable" in rig.emulator.read_log())
-        rig.wait_until(lambda: rig.starts() == 2)
+        rig.wait_until(lambda: starts(rig.emulator) == 2)
         told = rig.system()
         assert told["safe_mode"] is True
         crash = crash_of(rig)

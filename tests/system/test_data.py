@@ -3,7 +3,6 @@
 import csv
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,6 +13,7 @@ import can
 import pytest
 
 from carport.emulator.process import EmulatorProcess
+from tests.emulated_board import starts, wait_for_start
 from tests.models.bus_log import BusLog, unit_of
 from tests.system.command_line import CommandLine
 
@@ -30,14 +30,6 @@ def owner(emulator: EmulatorProcess, carport_home: Path) -> CommandLine:
     owner = CommandLine(carport_home)
     owner.run("pair", "--port", emulator.serial, "--name", "car")
     return owner
-
-
-def wait_for_restart(emulator: EmulatorProcess, starts: int = 1) -> None:
-    """Wait until the board has started anew, as it does once after the first consent."""
-    deadline_s = time.monotonic() + RESTART_S
-    while emulator.read_log().count("ready after") <= starts:
-        assert time.monotonic() < deadline_s, emulator.read_log()
-        time.sleep(0.1)
 
 
 @contextmanager
@@ -77,8 +69,9 @@ def test_what_was_on_the_bus_is_exported_equal_in_value_and_unit(
     owner: CommandLine, emulator: EmulatorProcess, tmp_path: Path
 ) -> None:
     path = tmp_path / "drive.json"
+    before = starts(emulator)
     owner.run("data", "consent", *GROUPS, *TERMS)
-    wait_for_restart(emulator)
+    wait_for_start(emulator, before, RESTART_S)  # as after each first consent
     with listening(emulator) as log:
         owner.run("sim", "drive", "--kph", "50", "--seconds", "14")
         live = owner.lines("data", "live", "--count", "48", "--seconds", "20")
@@ -142,11 +135,11 @@ def test_an_owner_change_makes_it_a_new_board(
     owner: CommandLine, emulator: EmulatorProcess, tmp_path: Path
 ) -> None:
     owner.run("data", "consent", "driving", *TERMS)
-    starts = emulator.read_log().count("ready after")
+    before = starts(emulator)
     assert owner.run("data", "erase", "--owner-change", "--yes")["erased"] == "owner-change"
     assert "no gateway is paired" in owner.run("data", "status", exit_code=2)["error"]
 
-    wait_for_restart(emulator, starts)
+    wait_for_start(emulator, before, RESTART_S)
     next_owner = CommandLine(tmp_path / "next")
     next_owner.run("pair", "--port", emulator.serial, "--name", "mine")
     told = next_owner.run("data", "consent")
