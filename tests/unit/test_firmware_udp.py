@@ -75,7 +75,7 @@ def test_a_board_with_an_access_point_too_has_two_subnets() -> None:
 
 
 def test_without_a_network_there_is_nobody() -> None:
-    link = Link(lambda: [])
+    link = Link(list)
     assert not link.has("10.77.3.9")
 
 
