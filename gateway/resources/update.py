@@ -269,10 +269,10 @@ class UpdateResource:
             return CHALLENGE
         if not writer.is_whole():
             return self._discard()
-        writer.activate()
         said = {"version": head.version, "sha256": sha256}
         by = request.known_key.principal.name
         request.after = self._ledger.add("update", by, said, request.now_ms)
+        writer.activate()
         self._is_restarting = True
         self._restart(request.now_ms)
         return CHANGED, CBOR_FORMAT, self._describe()

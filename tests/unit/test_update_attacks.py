@@ -3,7 +3,16 @@
 import pytest
 
 from firmware.slots import CONFIRMED
-from gateway.coap.numbers import CHANGED, CONTINUE, FORBIDDEN, PUT, REQUEST_ENTITY_INCOMPLETE
+from gateway.coap.numbers import (
+    CHANGED,
+    CONTENT,
+    CONTINUE,
+    FORBIDDEN,
+    GET,
+    PUT,
+    REQUEST_ENTITY_INCOMPLETE,
+)
+from gateway.data.ledger import Ledger
 from tests.models.host import Host
 from tests.models.slot_board import (
     CAPACITY,
@@ -117,6 +126,39 @@ def test_there_is_nothing_behind_the_last_block(board: SlotBoard, owner: Host, s
     assert board.flash.chip.image == before
     assert activate(owner, content).code == CHANGED
     assert reboot(board, owner).slot == A
+
+
+def test_what_the_ledger_has_no_room_for_does_not_start(
+    board: SlotBoard, owner: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add(*entry: object) -> int:
+        raise MemoryError
+
+    send(owner, make())
+    with monkeypatch.context() as full:
+        full.setattr(Ledger, "add", add)
+        with pytest.raises(MemoryError):
+            activate(owner, make())
+    board = reboot(board, owner)
+    assert board.slot == 0
+    assert activate(owner, make()).code == CHANGED
+
+
+def test_a_recorded_request_and_a_drivers_prove_nothing(board: SlotBoard, owner: Host) -> None:
+    driver = owner.enrol(name="bob", role="driver")
+    asked = [owner.protect(GET, ["update"]) for _ in range(2)]
+    owner.send(asked[0])
+    board = reboot(board, owner)
+    driver.shell = board.shell
+    gateway = board.shell.gateway
+    for data in asked:
+        for peer in (owner.peer, "elsewhere"):
+            board.shell.receive_datagram(data, peer)
+    board.shell.datagrams.clear()
+    assert driver.request(GET, ["lock"]).code == CONTENT
+    assert not gateway.has_proven_itself
+    assert owner.request(GET, ["update"]).code == CONTENT
+    assert gateway.has_proven_itself
 
 
 def test_whoever_is_no_owner_loads_nothing(board: SlotBoard, owner: Host) -> None:
