@@ -15,7 +15,7 @@ from carport.install.chip import CableError, Chip, explain
 from carport.install.installation import Content, examine, whole_flash
 from carport.install.micropython_image import read_micropython
 from carport.install.package import build_package
-from carport.install.partitions import carport_table, encode_table
+from carport.install.partitions import Partition, encode_table
 from carport.install.repl import Repl
 from tests.models import esp_images
 from tests.models.cable_board import FLASH_BYTES, CableBoard
@@ -105,9 +105,12 @@ def test_silence_and_noise_are_no_board(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_port_that_went_away_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("carport.install.repl._START_S", 0.0)
+    monkeypatch.setattr("carport.install.repl._SILENT_S", 0.0)
+    monkeypatch.setattr("carport.install.repl._START_S", 0.8)
+    asked = []
     with pytest.raises(NoAnswerError, match="MicroPython does not answer at /dev/nowhere"):
-        Repl("/dev/nowhere").wait()
+        Repl("/dev/nowhere").wait(lambda: asked.append("RESET"))
+    assert asked == ["RESET"]
 
 
 @pytest.mark.parametrize(
@@ -168,10 +171,10 @@ def test_a_board_that_was_another_one_is_not_flashed_over(
 @pytest.mark.usefixtures("needs_vm")
 def test_a_full_file_system_is_told(tmp_path: Path) -> None:
     flash = bytearray(b"\xff" * FLASH_BYTES)
-    flash[0x8000:0x9000] = encode_table(carport_table(4))
+    flash[0x8000:0x9000] = encode_table([Partition("vfs", 1, 0x81, 0x2A4000, 0x10000)])
     with board_at_a_port(tmp_path, content=bytes(flash)) as cable:
         repl = Repl(cable.path)
         repl.wait()
-        too_much = os.urandom(0x1000) * 0x160
+        too_much = os.urandom(0x11000)
         with pytest.raises(CarportError, match=r"file system is full: .*or flash with --erase"):
             repl.copy({"/data": too_much})

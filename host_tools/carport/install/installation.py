@@ -65,7 +65,7 @@ class ChipPort(Protocol):
 class ReplPort(Protocol):
     """What is needed of carport.install.repl.Repl."""
 
-    def wait(self) -> None: ...
+    def wait(self, on_silence: Callable[[], object] = ...) -> None: ...
 
     def copy(self, files: Mapping[str, bytes], progress: Progress = ...) -> None: ...
 
@@ -150,7 +150,7 @@ def install(
         return
     starting = report("Starting MicroPython")
     starting(0, 1)
-    repl.wait()
+    repl.wait(lambda: report("Press RESET now"))
     starting(1, 1)
     repl.copy(content.files, report("Copying the loader"))
     sector = content.package[_MISSING_SECTOR].ljust(SECTOR_BYTES, b"\xff")

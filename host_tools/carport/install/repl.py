@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 
 from carport.errors import CarportError, NoAnswerError
 
-_START_S = 40.0
+_SILENT_S = 10.0
+_START_S = 90.0
 _PAUSE_S = 0.5
 _COPY_TIMEOUT_S = 300.0
 _ASK_TIMEOUT_S = 15.0
@@ -66,19 +67,27 @@ class Repl:
     def __init__(self, port: str) -> None:
         self._port = port
 
-    def wait(self) -> None:
+    def wait(self, on_silence: Callable[[], object] = lambda: None) -> None:
         """Return when MicroPython answers; it has just been started.
+
+        on_silence: called once, when somebody should press the board's RESET: esptool cannot
+        start every board.
 
         Raises:
             NoAnswerError: it does not.
         """
-        deadline_s = time.monotonic() + _START_S
+        began_s = time.monotonic()
+        is_silent = False
         while self._try(["exec", "print(6*7)"], _ASK_TIMEOUT_S)[1].strip() != "42":
-            if time.monotonic() > deadline_s:
+            waited_s = time.monotonic() - began_s
+            if waited_s > _START_S:
                 raise NoAnswerError(
-                    f"MicroPython does not answer at {self._port}: press the board's RESET, and "
-                    "run the same again"
+                    f"MicroPython does not answer at {self._port}: run the same again, and press "
+                    "the board's RESET when you are asked to"
                 )
+            if waited_s > _SILENT_S and not is_silent:
+                is_silent = True
+                on_silence()
             time.sleep(_PAUSE_S)
 
     def copy(
