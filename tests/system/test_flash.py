@@ -181,6 +181,7 @@ def test_an_empty_board_becomes_a_gateway_that_is_paired(
     assert content[0x10000:].startswith(esp_images.app())
     assert partition(cable, "carport_boot") == boot_record.slot_a_runs()
     assert b"loader: slot a runs: 0.1.0" in cable.log
+    assert b"for there is nothing else" not in cable.log  # it has read the boot record
     assert is_paired(carport, cable)
 
     keys = partition(cable, "carport_keys")
