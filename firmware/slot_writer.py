@@ -140,9 +140,15 @@ class SlotWriter:
         """Let the slot run from the next start on, on trial.
 
         Raises:
-            OSError: the flash is broken.
+            OSError: the flash is broken; if it can be written again, what runs will run.
         """
-        self._slots.activate(self._slot, self._running, self._crashes.count)
+        slots = self._slots
+        try:
+            slots.activate(self._slot, self._running, self._crashes.count)
+        except OSError:
+            slots.go_back(0)
+            slots.save()
+            raise
 
     def _erase(self, block: int) -> None:
         if not is_erased(self._device, block, 0, BLOCK_BYTES):

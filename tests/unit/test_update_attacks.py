@@ -19,6 +19,7 @@ from tests.models.slot_board import (
     PIECE,
     SlotBoard,
     activate,
+    hash_of,
     make,
     put,
     send,
@@ -53,6 +54,34 @@ def install(board: SlotBoard, owner: Host, content: bytes) -> SlotBoard:
     assert board.is_trial
     board.prove()
     return reboot(board, owner)
+
+
+class FailsOnce:
+    """Lets one operation of a kind fail, after so many."""
+
+    def __init__(self, operation: str, become: str, after: int) -> None:
+        self._operation = operation
+        self._become = become
+        self.left = after
+
+    def __call__(self, operation: str, address: int) -> str:
+        if operation != self._operation:
+            return ""
+        self.left -= 1
+        return self._become if self.left == -1 else ""
+
+
+def bring(owner: Host, content: bytes) -> bool:
+    """Send what the board lacks of a package, and start it; tell whether it says that it will."""
+    answer = owner.request(GET, ["update"])
+    if answer.code != CONTENT:
+        return False
+    receiving = answer.value.get("receiving", {})
+    first = receiving["received"] // PIECE if receiving.get("sha256") == hash_of(content) else 0
+    for num in range(first, -(-len(content) // PIECE)):
+        if put(owner, content, num).code >> 5 != 2:
+            return False
+    return activate(owner, content).code == CHANGED
 
 
 def test_a_file_system_that_cannot_be_mounted_costs_the_one_before_nothing(
@@ -111,6 +140,42 @@ def test_a_start_that_cannot_be_recorded_can_be_asked_for_again(
         assert activate(owner, content).code == CHANGED
     board = reboot(board, owner)
     assert (board.slot, board.is_trial) == (A, True)
+
+
+@pytest.mark.parametrize(
+    ("operation", "become", "step"),
+    [
+        ("program", "raises", 1),
+        ("program", "fails", 1),
+        ("program", "is lost", 1),
+        ("erase", "raises", 1),
+        ("erase", "fails", 1),
+        ("erase", "is lost", 1),
+        ("read", "raises", 13),
+    ],
+)
+def test_each_operation_of_the_flash_may_fail_once(operation: str, become: str, step: int) -> None:
+    """Its owner tries again until the board says that it starts; meanwhile runs what ran."""
+    before, after = make(9000, seed=1), make(5000, seed=2)
+    tried = 0
+    is_over = False
+    while not is_over:
+        board = SlotBoard()
+        owner = Host.pair(board.shell)
+        board = install(board, owner, before)
+        fault = FailsOnce(operation, become, tried * step)
+        board.flash.fault = fault
+        for _ in range(3):
+            is_told = bring(owner, after)
+            board = reboot(board, owner)
+            if (board.slot, board.is_trial) == (B, True):
+                break
+            assert (board.slot, board.is_trial) == (A, False)
+        assert board.slot == B
+        assert is_told
+        is_over = fault.left >= 0
+        tried += 1
+    assert tried > 2
 
 
 @pytest.mark.parametrize("size", [9000, 8192, 8192 + PIECE, CAPACITY - 1, CAPACITY])
