@@ -264,6 +264,14 @@ _FLOODS = (
 )
 _LIMITS = (
     Attack(
+        "stolen key, renumbered",
+        "a byte of the slots",
+        "core",
+        updating.renumbered,
+        (),
+        limit="an owner's key brings any firmware",
+    ),
+    Attack(
         "flash rolled back",
         "what was ended is back",
         "core",

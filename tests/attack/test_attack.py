@@ -7,7 +7,14 @@ from tests.attack.control import run_control
 from tests.attack.suite import ATTACKS, run
 from tests.vm import VM
 
-QUICK = ("replay", "reflection", "highest number", "guest out of time", "Observe hijack")
+QUICK = (
+    "replay",
+    "reflection",
+    "highest number",
+    "guest out of time",
+    "Observe hijack",
+    "update replayed",
+)
 
 
 @pytest.fixture

@@ -171,6 +171,17 @@ def older(stage: CoreStage, is_quick: bool) -> Outcome:
     return outcome
 
 
+def renumbered(stage: CoreStage, is_quick: bool) -> Outcome:
+    """Bring an old firmware under a new number, with an owner's key."""
+    outcome = Outcome()
+    owned = Owned()
+    content = make(3 * PIECE, version="99.0.0")
+    owned.ask(outcome, owned.owner, PUT, content)
+    send(owned.owner, content)
+    owned.ask(outcome, owned.owner, POST, content)
+    return outcome
+
+
 def _force(owner: Host, content: bytes) -> None:
     """Send an older package over the cable."""
     owner.on_cable = True
