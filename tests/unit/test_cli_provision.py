@@ -26,7 +26,7 @@ PASSWORD = "hunter2hunter2"
 @pytest.fixture
 def empty_board(home: Path, desk: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CoreGateway]:
     """A board that nobody has paired with, and that is quick to start."""
-    monkeypatch.setattr("gateway.home._SETTINGS_MS", 100)
+    monkeypatch.setattr("gateway.home._SOON_MS", 100)
     monkeypatch.setattr("carport.client.settings._POLL_S", 0.05)
     with CoreGateway() as board:
         yield board
