@@ -24,7 +24,7 @@ from tests.models.slot_board import (
 )
 from tests.power.chip import BLOCK_BYTES
 
-SEEDS = int(os.environ.get("CARPORT_CHAOS_SEEDS", "40"))
+SEEDS = int(os.environ.get("CARPORT_CHAOS_SEEDS", "30"))
 STEPS = 120
 SIZES = (1030, 4608, 9000, CAPACITY)
 PACKAGES = [make(size, seed) for seed, size in enumerate(SIZES)]
@@ -35,13 +35,13 @@ DAY_MS = 86_400_000
 
 
 class Chaos:
-    """A board, two owners, and what they may do to it."""
+    """A board, two owners, one of them with two programs, and what they may do to it."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
         self.board = SlotBoard()
         owner = Host.pair(self.board.shell)
-        self.owners = [owner, owner.enrol(name="ben", role="owner")]
+        self.owners = [owner, owner.enrol(), owner.enrol(name="ben", role="owner")]
         self.good = b""  # the hash of what was confirmed last
         self.asked: set[bytes] = set()  # what may be started since
         self.before: set[bytes] = set()  # what ran when that was asked
