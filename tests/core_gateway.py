@@ -28,9 +28,13 @@ class CoreGateway:
         wifi_state: what becomes of joining the Wi-Fi network that is set.
         leaves: whether it is out of reach from its next start on.
         starts: how often it has started.
+
+    restarts: whether it starts anew when its core wants to. Where time is let pass by leaps, that
+    would be when the leap is over.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, restarts: bool = False) -> None:
+        self._restarts = restarts
         self._sockets = [_bound(), _bound()]
         self.wifi_state = "connected"
         self.leaves = False
@@ -97,7 +101,7 @@ class CoreGateway:
                     if not self.is_cut:
                         self.shell.receive_datagram(data, (index, address), cable=index == 1)
                 self._send()
-                if self.shell.gateway.wants_restart:
+                if self._restarts and self.shell.gateway.wants_restart:
                     self.is_cut = self.leaves
                     self.shell = self._wired(self.shell.reboot())
 

@@ -22,7 +22,7 @@ def board(home: Path, desk: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
     """A board with an owner; its buses are looked at for a moment only."""
     monkeypatch.setattr("carport.doctor.gather.LOOK_S", 0.05)
     monkeypatch.setattr("serial.tools.list_ports.comports", list)
-    with CoreGateway() as board:
+    with CoreGateway(restarts=True) as board:
         asyncio.run(pair(board.port, "test", is_replacing=False, timeout_s=5))
         yield board
 

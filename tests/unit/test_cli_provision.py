@@ -28,7 +28,7 @@ def empty_board(home: Path, desk: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     """A board that nobody has paired with, and that is quick to start."""
     monkeypatch.setattr("gateway.home._SOON_MS", 100)
     monkeypatch.setattr("carport.client.settings._POLL_S", 0.05)
-    with CoreGateway() as board:
+    with CoreGateway(restarts=True) as board:
         yield board
 
 

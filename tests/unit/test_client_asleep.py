@@ -20,7 +20,7 @@ REACHABLE = {"mode": "reachable", "state": "reachable", "supply_mv": 12_700}
 
 @pytest.fixture
 def board() -> Iterator[CoreGateway]:
-    with CoreGateway() as running:
+    with CoreGateway(restarts=True) as running:
         yield running
 
 
