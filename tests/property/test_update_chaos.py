@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from firmware.slots import CONFIRMED
+from firmware.slots import CONFIRMED, NAMES
 from gateway.coap.numbers import CHANGED, CONTENT, GET
 from tests.models.host import Host
 from tests.models.slot_board import (
@@ -24,9 +24,9 @@ from tests.models.slot_board import (
 )
 from tests.power.chip import BLOCK_BYTES
 
-SEEDS = int(os.environ.get("CARPORT_CHAOS_SEEDS", "30"))
+SEEDS = int(os.environ.get("CARPORT_CHAOS_SEEDS", "50"))
 STEPS = 120
-SIZES = (1030, 4608, 9000, CAPACITY)
+SIZES = (1030, 2560, 4608, CAPACITY)
 PACKAGES = [make(size, seed) for seed, size in enumerate(SIZES)]
 PACKAGES.append(make(3000, 9, begin=b""))  # whole, and no file system
 HASHES = {hash_of(each): each for each in PACKAGES}
@@ -52,13 +52,13 @@ class Chaos:
     def step(self) -> None:
         """Do something."""
         deeds = {
-            self.go_on: 40,
-            self.send_wrong: 10,
-            self.start: 6,
+            self.go_on: 30,
+            self.send_wrong: 8,
+            self.start: 10,
             self.prove: 5,
-            self.boot: 4,
-            self.fail: 6,
-            self.wait: 3,
+            self.boot: 10,
+            self.fail: 10,
+            self.wait: 2,
         }
         self.random.choices(list(deeds), list(deeds.values()))[0]()
         for host in self.owners:
@@ -122,7 +122,7 @@ class Chaos:
         random = self.random
         operations = random.choice((("read",), ("program",), ("erase",), ("program", "erase")))
         become = "raises" if operations == ("read",) else random.choice(BECOMES)
-        is_record = random.random() < 0.5
+        is_record = random.random() < 0.7
         self.faults_left = random.choice((0, 1, 2, 5, 1000))
 
         def fault(operation: str, address: int) -> str:
@@ -153,6 +153,7 @@ class Chaos:
             if running:
                 content = HASHES[running]
                 assert self.in_use[: len(content)] == content
+            assert running in self.asked or not board.is_trial, "it was confirmed"
             if not board.is_trial and running != self.good:
                 assert running in self.before | self.half_proven, "it was never confirmed"
                 self.good, self.asked = running, set()
@@ -163,7 +164,11 @@ class Chaos:
     def receiving(self, host: Host) -> dict[str, Any]:
         """Return what the board says of a package that arrives, if it can be asked."""
         answer = host.request(GET, ["update"])
-        return answer.value.get("receiving", {}) if answer.code == CONTENT else {}
+        if answer.code != CONTENT:
+            return {}
+        assert answer.value["running"] == NAMES[self.board.slot]
+        receiving: dict[str, Any] = answer.value.get("receiving", {})
+        return receiving
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
