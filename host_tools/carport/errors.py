@@ -26,6 +26,13 @@ class BoardFaultError(CarportError):
     """The board is there, and has no gateway to offer: its own words say why."""
 
 
+class UnreadableError(CarportError):
+    """What the gateway has sent is not as gateway/carport.cddl says; what: its name."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} cannot be read: update the board and this program together")
+
+
 class UsageError(CarportError):
     """What was asked for makes no sense: an unknown name, a value out of its range."""
 

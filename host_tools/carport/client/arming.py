@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import cbor2
 
-from carport.errors import CarportError
+from carport.errors import UnreadableError
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,4 @@ def decode_arming(payload: bytes) -> Arming:
         fields = cbor2.loads(payload)
         return Arming(fields["armed"], fields.get("button_ms", 0) / 1000)
     except (cbor2.CBORDecodeError, LookupError, TypeError, AttributeError) as error:
-        raise CarportError(
-            "the gateway's answer cannot be read: update the board and this program together"
-        ) from error
+        raise UnreadableError("the gateway's answer") from error

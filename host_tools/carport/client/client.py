@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, field, fields
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +21,7 @@ from carport.client.receipt import Receipt, decode_receipt
 from carport.client.route import Log, Route, Via, routes
 from carport.client.session import CBOR, Session, claim
 from carport.client.signals import Signals, Value, decode_signals
+from carport.client.system import System, decode_system
 from carport.errors import (
     BoardFaultError,
     CarportError,
@@ -29,6 +29,7 @@ from carport.errors import (
     NotAuthorisedError,
     NotConfirmedError,
     RefusedError,
+    UnreadableError,
     UsageError,
 )
 
@@ -36,25 +37,6 @@ DEFAULT_TIMEOUT_S = 15.0
 
 _PROOF_S = 2.0
 _PAUSE_S = 0.2
-
-
-@dataclass(frozen=True)
-class System:
-    """What a gateway says of itself; platform is what the board knows: heap, storage, address.
-
-    power: how it saves power, as gateway/carport.cddl has it; empty if it neither sleeps nor
-    measures its supply.
-    """
-
-    gateway: str
-    version: str
-    profile: str
-    car: str
-    uptime_ms: int
-    counters: dict[str, int]
-    can: list[dict[str, Any]]
-    platform: dict[str, Any] = field(default_factory=dict)
-    power: dict[str, Any] = field(default_factory=dict)
 
 
 class Client:
@@ -197,17 +179,17 @@ class Client:
     async def system(self) -> System:
         """Return what the gateway says of itself."""
         response = successful(await self.request(aiocoap.GET, "system"))
-        try:
-            told = cbor2.loads(response.payload)
-            known = {each.name for each in fields(System)}
-            system = System(**{name: told[name] for name in told if name in known})
-            wakes_each_s = system.power.get("interval_s")
-        except (cbor2.CBORDecodeError, TypeError, AttributeError) as error:
-            raise CarportError(
-                "the gateway's answer cannot be read: update the board and this program together"
-            ) from error
-        self.gateway = self.gateway.sleeps(wakes_each_s)
+        system = decode_system(response.payload)
+        self.gateway = self.gateway.sleeps(system.power.get("interval_s"))
         return system
+
+    async def boot(self) -> bytes:
+        """Return what tells this run of the board from all others."""
+        response = successful(await self.request(aiocoap.GET, "time"))
+        try:
+            return bytes(cbor2.loads(response.payload)["boot"])
+        except (cbor2.CBORDecodeError, LookupError, TypeError) as error:
+            raise UnreadableError("the gateway's answer") from error
 
     async def arm(self) -> Arming:
         """Ask that the gateway may send; it may once the board's button is pressed."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import cbor2
 
-from carport.errors import CarportError
+from carport.errors import UnreadableError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +80,7 @@ def decode_consent(payload: bytes) -> Consent:
         transfers = {region: Transfer(**each) for region, each in fields["transfers"].items()}
         return Consent([str(group) for group in fields["groups"]], grants, transfers)
     except (cbor2.CBORDecodeError, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise CarportError(
-            "the gateway's consents cannot be read: update the board and this program together"
-        ) from error
+        raise UnreadableError("the gateway's consents") from error
 
 
 def _consented(fields: dict[str, Any]) -> Consented:

@@ -16,7 +16,7 @@ import cbor2
 
 from carport.client.client import Client, successful, text_of
 from carport.client.consent import Consent, Terms, decode_consent
-from carport.errors import CarportError, RefusedError
+from carport.errors import RefusedError, UnreadableError
 
 T = TypeVar("T")
 
@@ -239,6 +239,4 @@ def _read(read: Callable[[], T]) -> T:
     try:
         return read()
     except (cbor2.CBORDecodeError, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise CarportError(
-            "the gateway's records cannot be read: update the board and this program together"
-        ) from error
+        raise UnreadableError("the gateway's records") from error

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from carport.client.secret import Secret
-from carport.errors import CarportError
+from carport.errors import UnreadableError
 
 RANDOM_BYTES = 32
 _SECRET_BYTES = 16
@@ -55,17 +55,11 @@ class KeyExchange:
                 gateway=str(fields["gateway"]),
             )
         except (cbor2.CBORDecodeError, LookupError, TypeError, ValueError) as error:
-            raise _unreadable() from error
+            raise UnreadableError("the gateway's key") from error
         if len(board_random) != RANDOM_BYTES or not key.sender_id:
-            raise _unreadable()
+            raise UnreadableError("the gateway's key")
         return key
 
     def _derive(self, board_random: bytes) -> Secret:
         hkdf = HKDF(SHA256(), length=_SECRET_BYTES, salt=b"", info=self._info)
         return Secret(hkdf.derive(self._random + board_random))
-
-
-def _unreadable() -> CarportError:
-    return CarportError(
-        "the gateway's key cannot be read: update the board and this program together"
-    )

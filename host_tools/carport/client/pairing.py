@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import aiocoap
 from aiocoap import error as coap_error
 
-from carport.client.client import Client, System
+from carport.client.client import Client
 from carport.client.dormant import Dormant, enrol
 from carport.client.emulators import running_emulators
 from carport.client.keys import KeyExchange, NewKey
@@ -24,6 +24,7 @@ from carport.client.lan import discover, first_to_answer
 from carport.client.principals import cut_name
 from carport.client.route import Log, Via, open_cable
 from carport.client.serial_port import usb_ports
+from carport.client.system import System
 from carport.errors import CarportError, NoAnswerError, NotAuthorisedError, UsageError
 
 _DISCOVERY_S = 2.0

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import cbor2
 
-from carport.errors import CarportError
+from carport.errors import UnreadableError
 
 Role = Literal["owner", "driver", "guest", "service", "viewer"]
 
@@ -100,9 +100,7 @@ def decode_principals(payload: bytes) -> list[Principal]:
             for fields in cbor2.loads(payload)
         ]
     except (cbor2.CBORDecodeError, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise CarportError(
-            "the gateway's list of keys cannot be read: update the board and this program together"
-        ) from error
+        raise UnreadableError("the gateway's list of keys") from error
 
 
 def cut_name(name: str) -> str:

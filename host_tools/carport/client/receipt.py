@@ -5,7 +5,7 @@ from typing import Any, Literal, cast
 
 import cbor2
 
-from carport.errors import CarportError
+from carport.errors import UnreadableError
 
 State = Literal[
     "accepted", "sent", "confirmed", "refused", "unconfirmed", "expired", "indeterminate"
@@ -81,9 +81,7 @@ def decode_receipt(payload: bytes) -> Receipt:
             arguments=fields.get("arguments"),
         )
     except (cbor2.CBORDecodeError, LookupError, TypeError, ValueError) as error:
-        raise CarportError(
-            "the gateway's receipt cannot be read: update the board and this program together"
-        ) from error
+        raise UnreadableError("the gateway's receipt") from error
 
 
 def _decode_evidence(item: Any) -> Frame | str:

@@ -14,8 +14,9 @@ from typing import Any, Literal
 import aiocoap
 import cbor2
 
-from carport.client.client import Client, System, successful
-from carport.errors import CarportError, NoAnswerError, UsageError
+from carport.client.client import Client, successful
+from carport.client.system import System
+from carport.errors import NoAnswerError, UnreadableError, UsageError
 
 Mode = Literal["reachable", "stored"]
 
@@ -77,7 +78,7 @@ async def change_settings(client: Client, changes: dict[str, Any]) -> bytes | No
     Returns:
         The run of the board that is about to end, for `await_start`; None if it goes on.
     """
-    boot = await _boot(client)
+    boot = await client.boot()
     payload = cbor2.dumps(changes, canonical=True)
     answer = await client.request(aiocoap.PUT, "settings", payload)
     return boot if _decode(successful(answer))[1] else None
@@ -92,7 +93,7 @@ async def await_start(client: Client, before: bytes) -> None:
     deadline = _now() + START_S
     while _now() < deadline:
         with suppress(NoAnswerError):
-            if await _boot(client) != before:
+            if await client.boot() != before:
                 return
         await asyncio.sleep(_POLL_S)
     raise NoAnswerError(
@@ -117,15 +118,6 @@ async def await_wifi(client: Client) -> Wifi | None:
         await asyncio.sleep(_POLL_S)
         wifi = decode_wifi(await client.system())
     return wifi
-
-
-async def _boot(client: Client) -> bytes:
-    """Return what tells one run of the board from all others."""
-    answer = successful(await client.request(aiocoap.GET, "time"))
-    try:
-        return bytes(cbor2.loads(answer.payload)["boot"])
-    except (cbor2.CBORDecodeError, LookupError, TypeError) as error:
-        raise _unreadable() from error
 
 
 def difference(
@@ -232,13 +224,7 @@ def _decode(answer: aiocoap.Message) -> tuple[BoardSettings, bool]:
             settings = replace(settings, power=Power(**told["power"]))
         return settings, "restarts" in told
     except (cbor2.CBORDecodeError, LookupError, TypeError) as error:
-        raise _unreadable() from error
-
-
-def _unreadable() -> CarportError:
-    return CarportError(
-        "the gateway's answer cannot be read: update the board and this program together"
-    )
+        raise UnreadableError("the gateway's answer") from error
 
 
 def _now() -> float:

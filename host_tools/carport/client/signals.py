@@ -6,7 +6,7 @@ from typing import Any
 
 import cbor2
 
-from carport.errors import CarportError
+from carport.errors import UnreadableError
 
 # Labels. Source: RFC 8428 section 6.
 _BASE_NAME = -2
@@ -56,9 +56,7 @@ def decode_signals(payload: bytes) -> Signals:
             age_ms = round(-record[_TIME] * 1000)
             signals[base + record[_NAME]] = Signal(value, age_ms, record.get(_UNIT))
     except (cbor2.CBORDecodeError, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise CarportError(
-            "the gateway's signals cannot be read: update the board and this program together"
-        ) from error
+        raise UnreadableError("the gateway's signals") from error
     return signals
 
 

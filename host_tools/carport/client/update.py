@@ -121,9 +121,7 @@ class Updates:
 
     async def boot(self) -> bytes:
         """Return what tells this run of the board from all others."""
-        response = await self.client.request(aiocoap.GET, "time")
-        boot: bytes = cbor2.loads(successful(response).payload)["boot"]
-        return boot
+        return await self.client.boot()
 
     async def put(self, package: bytes, number: int, is_forced: bool) -> aiocoap.Message:
         """Send a block of a package."""

@@ -9,7 +9,7 @@ import cbor2
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
-from carport.errors import CarportError
+from carport.errors import CarportError, UnreadableError
 
 Value = bool | int | float | str
 
@@ -154,9 +154,7 @@ def decode_schema(payload: bytes) -> Schema:
         ]
         return Schema(fields["schema"], fields["profile"], groups)
     except (cbor2.CBORDecodeError, LookupError, TypeError, ValueError) as error:
-        raise CarportError(
-            "the records' schema cannot be read: update the board and this program together"
-        ) from error
+        raise UnreadableError("the records' schema") from error
 
 
 def _column(fields: dict[str, Any]) -> Column:

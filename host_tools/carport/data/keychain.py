@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from carport.client.private_files import write_private
-from carport.errors import CarportError
+from carport.errors import CarportError, UnreadableError
 
 MAC_BYTES = 16
 
@@ -87,9 +87,7 @@ class Keychain:
             mac_key, detail_key = bytes(fields["mac_key"]), bytes(fields["detail_key"])
             detail_from = int(fields["detail_from"])
         except (cbor2.CBORDecodeError, LookupError, TypeError, ValueError) as error:
-            raise CarportError(
-                "the gateway's key cannot be read: update the board and this program together"
-            ) from error
+            raise UnreadableError("the gateway's key") from error
         known = self._chains.get(chain)
         if known is None or step < known[0]:
             self._chains[chain] = step, key

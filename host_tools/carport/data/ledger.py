@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 from carport.client.data import DataRequests
 from carport.data.keychain import MAC_BYTES, LedgerKeys
-from carport.errors import CarportError
+from carport.errors import UnreadableError
 
 _NONCE_BYTES = 13
 _TAG_BYTES = 8
@@ -85,9 +85,7 @@ def decode_page(payload: bytes) -> Page:
         ]
         return Page(int(fields["first"]), int(fields["next"]), bytes(fields["before"]), entries)
     except (cbor2.CBORDecodeError, LookupError, TypeError, ValueError) as error:
-        raise CarportError(
-            "the ledger cannot be read: update the board and this program together"
-        ) from error
+        raise UnreadableError("the ledger") from error
 
 
 async def read_pages(requests: DataRequests) -> list[Page]:

@@ -11,7 +11,7 @@ from carport.data.block import Schema
 from carport.data.contact import Contact
 from carport.data.fetch import schema_of
 from carport.data.holdings import Holdings
-from carport.errors import CarportError
+from carport.errors import UnreadableError
 
 OPEN_BLOCK = 0  # a live row's block: it is not stored yet
 
@@ -29,9 +29,7 @@ async def live_rows(
                 number, told = fields["schema"], fields["rows"]
                 origin_s = fields.get("boot_unix_s")
             except (cbor2.CBORDecodeError, LookupError, TypeError) as error:
-                raise CarportError(
-                    "the live rows cannot be read: update the board and this program together"
-                ) from error
+                raise UnreadableError("the live rows") from error
             if told:
                 schema = await schema_of(requests, holdings.archive, chain, number)
                 for row in _rows(told, schema, origin_s, contact.region or ""):
