@@ -376,7 +376,7 @@ def test_a_new_computer_is_told_to_pair() -> None:
             [
                 ("ok", "39 KiB are free, 40 %"),
                 ("ok", "976 KiB are free"),
-                ("warning", "at this rate it wears out in 2 years"),
+                ("warning", "at this rate it wears out in 1.0 years"),
             ],
         ),
         (
@@ -385,7 +385,7 @@ def test_a_new_computer_is_told_to_pair() -> None:
             [
                 ("ok", "39 KiB are free, 40 %"),
                 ("ok", "976 KiB are free"),
-                ("ok", "at this rate it lasts 92 years"),
+                ("ok", "at this rate it lasts 62 years"),
             ],
         ),
         (check_arming, gathered(is_armed=None), []),

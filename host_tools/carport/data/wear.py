@@ -7,9 +7,13 @@ with littlefs in a simulation. littlefs spreads them over all of its blocks. Tha
 
 from dataclasses import dataclass
 
+from carport.install.partitions import SECTOR_BYTES, SMALLEST_FLASH_MIB, carport_table, find
+
 CYCLES = 100_000
 ERASES_A_STORE = 1525 / 1440
-FLASH_BLOCKS = 510  # of 4 KiB: 2 MiB without the key partition
+FLASH_BLOCKS = find(carport_table(SMALLEST_FLASH_MIB), "vfs").size // SECTOR_BYTES
+"""Of the file system of the smallest board; a larger one's lasts longer."""
+
 MAX_BLOCKS = 240
 
 _DAY_MS = 86_400_000

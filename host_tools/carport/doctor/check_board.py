@@ -88,7 +88,7 @@ def _check_wear(gathered: Gathered) -> Iterator[Finding]:
     wear = project(data["writes"], data["bytes"], gathered.system["uptime_ms"])
     if wear.is_known and wear.years < _LEAST_YEARS:
         cure = "record less often: `carport data consent GROUP --every 5m`"
-        yield warning("flash", f"at this rate it wears out in {wear.years:.0f} years", cure)
+        yield warning("flash", f"at this rate it wears out in {wear.years:.1f} years", cure)
     elif wear.is_known:
         yield ok("flash", f"at this rate it lasts {wear.years:.0f} years")
 

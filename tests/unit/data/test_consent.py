@@ -145,7 +145,7 @@ def test_the_status_tells_how_much_and_how_long(owner: Owner) -> None:
     flash = told["flash"]
     writes_a_day = flash["block_writes"] * 86400 / 600
     assert flash["erases_a_day"] == pytest.approx(writes_a_day * 1.06, rel=0.05)
-    assert flash["years"] == pytest.approx(100_000 * 510 / flash["erases_a_day"] / 365.25)
+    assert flash["years"] == pytest.approx(100_000 * 348 / flash["erases_a_day"] / 365.25)
     shown = " ".join(owner.run("status").split())
     assert "if each block takes 100,000 and the car drives on like that" in shown
 
