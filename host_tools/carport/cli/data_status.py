@@ -10,7 +10,8 @@ from carport.cli.data_session import say_obeyed, with_data
 from carport.cli.data_words import DAY_S, each, last_day, size
 from carport.cli.grants import local_time
 from carport.cli.options import Options, gateway_options
-from carport.cli.output import duration, print_json
+from carport.cli.output import print_json
+from carport.duration import duration
 
 if TYPE_CHECKING:
     from carport.client.data import DataRequests

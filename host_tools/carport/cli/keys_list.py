@@ -7,7 +7,8 @@ import click
 
 from carport.cli.grants import limits, may_do
 from carport.cli.options import Options, gateway_options
-from carport.cli.output import duration, print_json
+from carport.cli.output import print_json
+from carport.duration import duration
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import click
 
 from carport.cli.options import Options, gateway_options
-from carport.cli.output import duration, print_json, value_text
+from carport.cli.output import print_json, value_text
 from carport.cli.vss import all_paths, signals_as_json
+from carport.duration import duration
 
 if TYPE_CHECKING:
     from carport.client import Signals

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from carport.cli.output import duration, value_text
+from carport.cli.output import value_text
+from carport.duration import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable

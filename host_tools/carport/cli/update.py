@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from carport.cli.options import Options, gateway_options
-from carport.cli.output import duration, print_json
+from carport.cli.output import print_json
+from carport.duration import duration
 from carport.errors import CarportError, UsageError
 from carport.extras import check_installed
 

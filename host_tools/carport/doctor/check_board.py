@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from carport.cli.output import duration
 from carport.data.wear import project
 from carport.doctor.finding import Finding, note, ok, problem, warning
 from carport.doctor.gathered import Gathered
+from carport.duration import duration
 
 _LEAST_HEAP_PERCENT = 4
 _LEAST_STORAGE_BYTES = 64 * 1024  # 16 blocks: a day of records, and room to tidy up

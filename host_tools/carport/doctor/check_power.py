@@ -5,9 +5,9 @@ The thresholds are those of a lead-acid battery at rest, without anything that c
 
 from collections.abc import Iterator
 
-from carport.cli.output import duration
 from carport.doctor.finding import Finding, note, ok, problem, warning
 from carport.doctor.gathered import Gathered
+from carport.duration import duration
 
 _EMPTY_V = 11.5
 _HALF_V = 12.2
