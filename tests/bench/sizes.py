@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from carport.emulator.device_code import compile_for_boards
 from carport.errors import UsageError
 from carport.hardware import installed_boards
-from carport.install.package import SLOT_BYTES, build_package, loader_files
-from carport.install.partitions import SMALLEST_FLASH_MIB, carport_table, find
+from carport.install.package import build_package, loader_files
+from carport.install.partitions import SLOT_BYTES, SMALLEST_FLASH_MIB, carport_table, find
 from carport.paths import device_source_root
 from carport.profile.installed import installed_profiles
 

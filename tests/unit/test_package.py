@@ -17,12 +17,12 @@ from carport.install import package as host
 from carport.install.boot_record import RECORD_BYTES, active_slot, slot_a_runs
 from carport.install.package import (
     LOADER,
-    SLOT_BYTES,
     PackageError,
     build_package,
     loader_files,
     read_header,
 )
+from carport.install.partitions import SLOT_BYTES
 from carport.paths import device_source_root
 from firmware.slots import CONFIRMED, Slots
 from gateway import package

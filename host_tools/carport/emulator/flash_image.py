@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from carport.install.boot_record import RECORD_BYTES, active_slot
+from carport.install.partitions import SLOT_BYTES
 from gateway import package
 from gateway.errors import DecodeError
 
-_SLOT_BYTES = 80 * 4096
 _BOOT_AT = 512 * 4096
 _SLOTS_AT = (514 * 4096, 594 * 4096)
 
@@ -39,6 +39,6 @@ def forget_updates(flash: Path) -> None:
 def _payload_bytes(image: BinaryIO, at: int) -> int:
     image.seek(at)
     try:
-        return min(package.decode(image.read(package.HEAD_BYTES)).size, _SLOT_BYTES)
+        return min(package.decode(image.read(package.HEAD_BYTES)).size, SLOT_BYTES)
     except DecodeError:
         return 0

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from carport.hardware.chips import CHIPS, Chip
+from carport.install.partitions import SMALLEST_FLASH_MIB
 
 _BOARD = {
     "title": str,
@@ -54,7 +55,6 @@ _KINDS = {
 _SUPPLIES = ("usb", "12v")
 _CRYSTALS_MHZ = (4, 8, 10, 12, 16, 20, 24, 25, 40)
 _MOST_SPI_HZ = 10_000_000  # an MCP2515's
-_LEAST_FLASH_MIB = 4
 _MAY_BE_INPUTS_ONLY = ("miso", "rx", "interrupt", "supply sense", "button")
 
 
@@ -109,8 +109,8 @@ def _values(described: dict[str, Any]) -> Iterator[str]:
         yield f"image: {described['image']} does not use PSRAM"
     if described["supply"] not in _SUPPLIES:
         yield f"supply is one of {', '.join(_SUPPLIES)}"
-    if described["flash_mib"] < _LEAST_FLASH_MIB:
-        yield f"flash_mib: Carport needs {_LEAST_FLASH_MIB}"
+    if described["flash_mib"] < SMALLEST_FLASH_MIB:
+        yield f"flash_mib: Carport needs {SMALLEST_FLASH_MIB}"
     for part in described["parts"]:
         if not _is_price(part["price_eur"]):
             yield f"part {part['name']}: price_eur is [low, high]"

@@ -16,6 +16,7 @@ from typing import Any
 from carport.emulator.device_code import compile_for_boards
 from carport.errors import CarportError
 from carport.hardware import board_named
+from carport.install.partitions import SLOT_BYTES
 from carport.install.romfs import rom_image
 from carport.paths import cache_dir, device_source_root
 from carport.profile import compile_to_file
@@ -24,7 +25,6 @@ from gateway import package, profile_file
 from gateway.errors import DecodeError
 
 EMULATOR = "emulator"
-SLOT_BYTES = 80 * 4096
 
 LOADER = (
     *("gateway/__init__", "gateway/cbor", "gateway/const", "gateway/errors", "gateway/package"),

@@ -17,6 +17,8 @@ TABLE_OFFSET = 0x8000
 TABLE_BYTES = 0x1000
 SECTOR_BYTES = 0x1000
 SMALLEST_FLASH_MIB = 4
+SLOT_BYTES = 0x50000
+"""Of each of the two that hold a package; the emulated flash chip's have the same size."""
 
 _ENTRY = struct.Struct("<2sBBII16sI")
 _MAGIC = b"\xaa\x50"
@@ -52,8 +54,8 @@ _FIXED = (
     Partition("factory", _APP, 0x00, 0x10000, 0x1F0000),
     Partition("carport_keys", _DATA, 0x40, 0x200000, 0x2000),
     Partition("carport_boot", _DATA, 0x40, 0x202000, 0x2000),
-    Partition("carport_a", _DATA, 0x40, 0x204000, 0x50000),
-    Partition("carport_b", _DATA, 0x40, 0x254000, 0x50000),
+    Partition("carport_a", _DATA, 0x40, 0x204000, SLOT_BYTES),
+    Partition("carport_b", _DATA, 0x40, 0x254000, SLOT_BYTES),
 )
 _VFS_OFFSET = 0x2A4000  # MicroPython finds its file system by the label "vfs", and takes all of it
 
