@@ -11,7 +11,7 @@ from binascii import hexlify
 from gateway.endpoint import Endpoint
 from gateway.home import Home
 from gateway.resources.arm import ArmResource
-from gateway.resources.commands import CommandResource, answer_of
+from gateway.resources.commands import CommandResource, answer_of, leaves_of_resources
 from gateway.resources.discovery import DiscoveryResource
 from gateway.resources.keys import KeysResource
 from gateway.resources.pair import PairResource
@@ -47,6 +47,8 @@ FLAG_RTR = 1  # machine.CAN's, as in its documentation
 BOOT_BYTES = 8
 PAIRING_PRESS_MS = 3000
 ARMING_PRESS_MS = 50  # shorter ones are a contact that bounces
+
+_STATES = ("stopped", "active", "warning", "passive", "bus-off")  # machine.CAN's STATE_*, by value
 
 
 def _no_block(name: str) -> "bytes | None":
@@ -469,16 +471,3 @@ def router_of(profile: "dict[str, Any]") -> "Router | None":
     from gateway.can.router import Router
 
     return Router(profile)
-
-
-def leaves_of_resources(profile: "dict[str, Any]") -> "dict[str, list[int]]":
-    """Return the leaves that each resource shows: those that its commands change."""
-    shown: dict[str, set[int]] = {}
-    for command in profile["commands"].values():
-        leaves = shown.setdefault(command["resource"], set())
-        leaves.update([condition[0] for condition in command["confirm"]])
-        leaves.update([argument["leaf"] for argument in command["arguments"].values()])
-    return {name: sorted(leaves) for name, leaves in shown.items()}
-
-
-_STATES = ("stopped", "active", "warning", "passive", "bus-off")  # machine.CAN's STATE_*, by value

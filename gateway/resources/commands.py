@@ -148,3 +148,13 @@ def answer_of(state: str, payload: bytes) -> "Answer":
     """Return the answer that a final receipt makes."""
     code = CHANGED if state == CONFIRMED else CONFLICT if state == REFUSED else GATEWAY_TIMEOUT
     return code, CBOR_FORMAT, payload
+
+
+def leaves_of_resources(profile: "dict[str, Any]") -> "dict[str, list[int]]":
+    """Return the leaves that each resource shows: those that its commands change."""
+    shown: dict[str, set[int]] = {}
+    for command in profile["commands"].values():
+        leaves = shown.setdefault(command["resource"], set())
+        leaves.update([condition[0] for condition in command["confirm"]])
+        leaves.update([argument["leaf"] for argument in command["arguments"].values()])
+    return {name: sorted(leaves) for name, leaves in shown.items()}
