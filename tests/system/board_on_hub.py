@@ -16,9 +16,10 @@ from typing import Any, Self, TypeVar
 
 from carport.emulator.serial_line import SerialLine
 from carport.profile import compile_to_file
-from gateway.coap import message
+from gateway import cbor
+from gateway.coap import block, message
 from gateway.coap.message import Message
-from gateway.coap.numbers import ACK, CON, DELETE, DELETED, ECHO, EMPTY, GET, POST
+from gateway.coap.numbers import ACK, BLOCK2, CON, DELETE, DELETED, ECHO, EMPTY, GET, POST
 from tests.car_rig import PROFILE
 from tests.hub import HubThread
 from tests.models.host import Host, Response
@@ -141,8 +142,15 @@ class Board:
 
     def system(self) -> dict[str, Any]:
         """Return what the gateway says of itself: that it answers shows that it lives."""
-        told: dict[str, Any] = self._request(GET, ["system"]).value
-        return told
+        response = self._request(GET, ["system"])
+        told, number = response.payload, 0
+        while block.decode(response.option(BLOCK2) or b"")[1]:
+            number += 1
+            later = [(BLOCK2, block.encode(number, False, 5))]
+            response = self._answer(self._send(GET, ["system"], options=later))
+            told += response.payload
+        system: dict[str, Any] = cbor.decode(told)
+        return system
 
     def body_bus(self) -> dict[str, Any]:
         """Return what the gateway says of its controller."""
