@@ -46,7 +46,7 @@ def sim() -> None:
       carport sim set outside_temperature=-5 time_scale=60
       carport sim fault stuck-lock
       carport sim drive --kph 50 --seconds 20
-      carport sim press
+      carport sim press --seconds 0.5
       carport sim state
     """
 
@@ -188,12 +188,12 @@ def drive(ask: Ask, as_json: bool, action: str | None, kph: float, seconds: floa
 @click.option("--boot", is_flag=True, help="Hold it while the board is switched off and on.")
 @_emulator_options
 def press(ask: Ask, as_json: bool, seconds: float, boot: bool) -> None:
-    """Press the board's button; 3 seconds open pairing, 10 at boot erase everything.
+    """Press the board's button: shortly to arm, 3 s for pairing, 10 s at boot to erase.
 
     \b
     Examples:
-      carport sim press
       carport sim press --seconds 0.5
+      carport sim press
       carport sim press --boot --seconds 10
     """
     if boot:
