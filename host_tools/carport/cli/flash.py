@@ -76,7 +76,7 @@ def flash(
     \b
     Examples:
       carport flash --board devkit-mcp2515
-      carport flash --board t-2can --car leaf-2016 --port /dev/ttyACM0
+      carport flash --board devkit-mcp2515 --car leaf-2016 --port /dev/ttyUSB0
       carport flash --board t-2can --dry-run
       carport flash --board t-2can --merged carport-t-2can.bin
     """
@@ -233,7 +233,7 @@ def _describe(told: dict[str, Any], image: "MicroPythonImage") -> None:
     click.echo(f"  SHA-256 {image.sha256}: compare it with the download page's")
     click.echo(f"Carport      {told['version']} with the profile {told['car']}")
     if told["car"] == DEFAULT_CAR:
-        cars = ", ".join(profile_names())
+        cars = ", ".join(name for name in profile_names() if name != DEFAULT_CAR)
         click.echo(f"  That is for a bench: in a car, add --car with its name: {cars}.")
     if told["done"]:
         click.echo("All of it is on the board already.")
