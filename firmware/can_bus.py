@@ -148,6 +148,7 @@ class CanBus:
         if take_broken is not None:  # machine.CAN cannot tell
             self._broken += take_broken()
             described["broken"] = self._broken
+            self._has_more = True  # frames may have come before its answer
         return described
 
     def handle(self, now_ms: int) -> None:

@@ -11,7 +11,7 @@ from tests.soak import day, hour
 DAY_HOURS = 24
 DAY_TIMEOUT_S = 1800.0
 SETTLED = 2  # hours or minutes, until all that is made once is made
-MAX_GROWTH_BYTES = 1024
+MAX_GROWTH_BYTES = 4096  # 16 to 32 answers are remembered, now more, now fewer
 
 
 def main() -> int:

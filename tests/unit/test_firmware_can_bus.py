@@ -396,6 +396,18 @@ def test_it_counts_broken_frames_where_the_controller_can_tell(
     assert [core.describe(0)["broken"] for _ in range(3)] == [0, 2, 3]
 
 
+def test_frames_that_came_before_a_counts_answer_are_looked_for(
+    controller: Controller, bus: CanBus, core: Core
+) -> None:
+    """A controller at the end of a stream has taken them in by then, and nothing wakes us."""
+    controller.take_broken = lambda: 0  # type: ignore[attr-defined]
+    assert bus.next_timeout() is None
+    core.describe(0)
+    assert bus.next_timeout() == 0
+    bus.handle_timer(0)
+    assert bus.next_timeout() is None
+
+
 def test_it_tells_what_was_received_in_the_last_second_or_since(
     controller: Controller, bus: CanBus, core: Core
 ) -> None:
