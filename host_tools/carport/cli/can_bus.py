@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from carport.cli.options import complete_car
 from carport.errors import UsageError
 from carport.extras import check_installed
 
@@ -86,12 +87,6 @@ def ending_at_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _complete_car(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    from carport.profile.installed import installed_profiles
-
-    return [each for each in installed_profiles() if each.startswith(incomplete)]
-
-
 def load_dictionary(car: str | None, channels: Sequence[str] = ()) -> "Dictionary":
     """Return the names of a car's frames, none of no car."""
     from carport.profile import load
@@ -128,7 +123,7 @@ _OPTIONS = [
     click.option(
         "--car",
         metavar="NAME",
-        shell_complete=_complete_car,
+        shell_complete=complete_car,
         help="Whose frames they are; the emulator's if not given.",
     ),
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from carport.cli import asking
 from carport.cli.data_session import say_new_ledger, say_obeyed, with_data
 from carport.cli.data_words import DAY_S, day, days, each, interval, last_day
 from carport.cli.grants import end
@@ -167,7 +168,7 @@ def _terms(
     if is_asking:
         named = ", ".join(groups)
         click.echo(f"Consent to recording {named}; Enter takes what is in brackets.", err=True)
-        given["purpose"] = click.prompt("What for", default=_PURPOSE, err=True)
+        given["purpose"] = asking.prompt("What for", default=_PURPOSE)
         given["every"] = _ask("How often", _EVERY, interval)
         given["keep"] = _ask("Keep it for", _KEEP, days)
         given["until"] = _ask("Until when", day(time.time() + _YEAR_S), end)
@@ -191,11 +192,11 @@ def _ask(question: str, default: str, convert: Any) -> int:
         except UsageError as error:
             raise click.BadParameter(str(error)) from error
 
-    return int(click.prompt(question, default=default, value_proc=checked, err=True))
+    return int(asking.prompt(question, default=default, value_proc=checked))
 
 
 def _ask_position() -> dict[str, Fraction]:
-    if click.confirm("Keep the position to about 1 km only", default=True, err=True):
+    if asking.confirm("Keep the position to about 1 km only", default=True):
         axes = ("Latitude", "Longitude")
         return {f"Vehicle.CurrentLocation.{axis}": _COARSE_POSITION for axis in axes}
     return {}
@@ -251,7 +252,7 @@ async def _prepare(
 def _ask_region() -> str:
     if not sys.stdin.isatty():
         raise UsageError("the board does not know which country it is in: add --region DE")
-    answer = click.prompt("Which country is the car in (two letters, such as DE)", err=True)
+    answer = asking.prompt("Which country is the car in (two letters, such as DE)")
     return _country(answer) or ""
 
 
@@ -304,8 +305,8 @@ def _say_withdrawn(options: Options, groups: tuple[str, ...]) -> None:
     from carport.cli.data_erase import erase_everything
 
     click.echo(f"{', '.join(groups)}: not recorded any more, from now on.")
-    if sys.stdin.isatty() and click.confirm(
-        "Erase everything that was recorded so far, too (all groups)?", default=False, err=True
+    if sys.stdin.isatty() and asking.confirm(
+        "Erase everything that was recorded so far, too (all groups)?", default=False
     ):
         erase_everything(options)
     else:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from carport.cli import asking
 from carport.cli.data_session import with_data
 from carport.cli.data_words import day, past
 from carport.cli.options import Options, gateway_options
@@ -96,7 +97,7 @@ def _make_sure(is_sure: bool, question: str) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError("nobody can be asked here: add --yes to erase")
-    if not click.confirm(question, err=True):
+    if not asking.confirm(question):
         raise UsageError("nothing was erased: answer y to erase")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from carport.cli.options import complete_car
 from carport.cli.output import print_json, print_log
 from carport.emulator import DEFAULT_CAR
 from carport.extras import check_installed
@@ -39,7 +40,14 @@ def _interface(value: str) -> IPv4Interface:
     metavar="DIR",
     help="Keep the board's flash and the car here; else nothing is kept.",
 )
-@click.option("--car", metavar="NAME", default=DEFAULT_CAR, show_default=True, help="Which car.")
+@click.option(
+    "--car",
+    metavar="NAME",
+    default=DEFAULT_CAR,
+    show_default=True,
+    shell_complete=complete_car,
+    help="Which car.",
+)
 @click.option(
     "--coap-port", type=_PORT, metavar="N", help="UDP port of the gateway, 0 for any free one."
 )

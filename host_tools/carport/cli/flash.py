@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from carport.cli.options import complete_car
 from carport.cli.output import print_json
 from carport.emulator import DEFAULT_CAR
 from carport.errors import CarportError, NotAuthorisedError, UsageError
@@ -51,7 +52,12 @@ def _complete_board(ctx: click.Context, parameter: click.Parameter, incomplete: 
     "--image", type=_FILE, metavar="FILE", help="The MicroPython; else the newest in this folder."
 )
 @click.option("--image-sha256", metavar="HEX", help="Refuse another image than this one.")
-@click.option("--car", metavar="NAME", help="Whose profile it gets; else the one that it has.")
+@click.option(
+    "--car",
+    metavar="NAME",
+    shell_complete=complete_car,
+    help="Whose profile it gets; else the one that it has.",
+)
 @click.option("--erase", "is_erasing", is_flag=True, help="Erase its keys, settings and data.")
 @click.option("--merged", type=_FILE, metavar="FILE", help="Only write one image with everything.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Look at the board, and change nothing.")
@@ -81,11 +87,14 @@ def flash(
       carport flash --board t-2can --merged carport-t-2can.bin
     """
     from carport.hardware import board_named
+    from carport.profile.installed import profile_folder
 
     if merged is not None and (port is not None or is_erasing or is_dry):
         raise UsageError("--merged only writes a file: leave out --port, --erase and --dry-run")
     check_installed("flash", "cantools", "esptool", "littlefs", "mpremote")
     board = board_named(board_name)
+    if car is not None:
+        profile_folder(car)  # before anybody fetches an image
     found = _image(board, image, image_sha256)
     if merged is not None:
         told = _merge(board, found, car or DEFAULT_CAR, merged, as_json)

@@ -6,8 +6,7 @@ A process's arguments stand in the system's list of processes, for everybody to 
 import sys
 from pathlib import Path
 
-import click
-
+from carport.cli import asking
 from carport.errors import UsageError
 
 _MAX_BYTES = 65536
@@ -20,7 +19,7 @@ def read_text(source: str, what: str) -> str:
         UsageError: it cannot be read.
     """
     if source == "-" and sys.stdin.isatty():
-        return str(click.prompt(f"Paste {what} (it is not shown)", hide_input=True, err=True))
+        return str(asking.prompt(f"Paste {what} (it is not shown)", hide_input=True))
     try:
         if source == "-":
             return sys.stdin.read(_MAX_BYTES)
@@ -44,5 +43,5 @@ def read_passphrase(source: str | None, prompt: str, is_new: bool = False) -> st
         return lines[0]
     if not sys.stdin.isatty():
         raise UsageError("nobody can type a passphrase here: add --passphrase-file, - for stdin")
-    typed = click.prompt(prompt, hide_input=True, confirmation_prompt=is_new, err=True)
+    typed = asking.prompt(prompt, hide_input=True, confirmation_prompt=is_new)
     return str(typed)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from carport.cli import asking
 from carport.cli.hidden_input import read_passphrase
 from carport.cli.options import Options, gateway_options
 from carport.cli.output import print_json
@@ -135,8 +136,8 @@ def restore(
         you = _you(await client.principals())
         is_wanted = is_revoking
         if is_wanted is None:
-            is_wanted = click.confirm(
-                f"End the keys of {you.name} on all other computers?", default=True, err=True
+            is_wanted = asking.confirm(
+                f"End the keys of {you.name} on all other computers?", default=True
             )
         if is_wanted:
             await client.revoke_others(you.name)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from carport.cli import asking
 from carport.cli.keys_list import held
 from carport.cli.options import Options, gateway_options
 from carport.cli.output import print_json
@@ -48,7 +49,7 @@ def revoke(options: Options, name: str, is_backups: bool, is_sure: bool) -> None
         principal = await _find(client, name)
         if is_backups:
             principal = replace(principal, contexts=0, invitations=0)
-        if not is_sure and not click.confirm(_question(principal, is_backups), err=True):
+        if not is_sure and not asking.confirm(_question(principal, is_backups)):
             raise UsageError("nothing was revoked: answer y to revoke the key")
         if is_backups:
             await client.revoke_backups(name)

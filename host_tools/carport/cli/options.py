@@ -83,6 +83,13 @@ class Options:
         return result
 
 
+def complete_car(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the installed profiles that begin like that."""
+    from carport.cli.vss import profile_names
+
+    return [name for name in profile_names() if name.startswith(incomplete)]
+
+
 def _complete_gateway(
     ctx: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:

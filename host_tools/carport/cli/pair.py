@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from carport.cli import asking
 from carport.cli.options import Options, gateway_options
 from carport.cli.output import print_json
 from carport.errors import UsageError
@@ -157,7 +158,7 @@ def choose_port(ports: list[str]) -> str:
     listed = ", ".join(ports)
     if not sys.stdin.isatty():
         raise UsageError(f"a gateway may be at several ports: add --port, one of {listed}")
-    return str(click.prompt("Which port", type=click.Choice(ports), default=ports[0], err=True))
+    return str(asking.prompt("Which port", type=click.Choice(ports), default=ports[0]))
 
 
 def _enrol(

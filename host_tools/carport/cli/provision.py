@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from carport.cli.options import Options, gateway_options
+from carport.cli import asking
+from carport.cli.options import Options, complete_car, gateway_options
 from carport.cli.provision_outcome import Outcome, tell
 from carport.errors import CarportError, NoAnswerError, NotConfirmedError, UsageError
 from carport.extras import check_installed
@@ -25,12 +26,6 @@ _REMEDIES = {
     "no such network": "check its name, and that it is one of 2.4 GHz and within reach",
     "connecting": "move the board nearer to the access point, then look with `carport doctor`",
 }
-
-
-def _complete_car(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    from carport.cli.vss import profile_names
-
-    return [name for name in profile_names() if name.startswith(incomplete)]
 
 
 @click.command()
@@ -58,7 +53,7 @@ def _complete_car(ctx: click.Context, parameter: click.Parameter, incomplete: st
 @click.option(
     "--car",
     metavar="NAME",
-    shell_complete=_complete_car,
+    shell_complete=complete_car,
     help="Which car it is in; sent as an update.",
 )
 @click.option(
@@ -188,7 +183,7 @@ def _find_or_pair(options: Options, name: str | None) -> "KnownGateway":
     if known_gateways() or not sys.stdin.isatty():
         return find_gateway(options.gateway)
     question = "No gateway is paired with this computer yet: pair with the one on the cable?"
-    if not click.confirm(question, default=True, err=True):
+    if not asking.confirm(question, default=True):
         return find_gateway(options.gateway)
     from carport.cli.pair import pair_over_cable
 
@@ -227,7 +222,7 @@ def _warn_of_leaving(name: str, options: Options) -> None:
                 "the cable, or add --via lan"
             )
         click.echo(text, err=True)
-    elif not click.confirm(f"{text} Go on?", default=False, err=True):
+    elif not asking.confirm(f"{text} Go on?", default=False):
         raise UsageError("nothing is changed: connect the cable, then run this again")
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from carport.cli.options import Options, gateway_options
+from carport.cli import asking
+from carport.cli.options import Options, complete_car, gateway_options
 from carport.cli.output import print_json
 from carport.duration import duration
 from carport.errors import CarportError, UsageError
@@ -37,7 +38,9 @@ class InterruptedUpdateError(CarportError):
 
 @click.command()
 @click.option("--package", "file", type=_FILE, metavar="FILE", help="This package, not a new one.")
-@click.option("--car", metavar="NAME", help="With another car's profile.")
+@click.option(
+    "--car", metavar="NAME", shell_complete=complete_car, help="With another car's profile."
+)
 @click.option(
     "--force",
     "is_forced",
@@ -194,7 +197,7 @@ def _make_sure(is_sure: bool, name: str, firmware: "Firmware", header: dict[str,
         return
     car = f" with {header['car']}" if "car" in header else ""
     question = f"{name} runs {firmware.version}: bring it {header['version']}{car}?"
-    if not click.confirm(question, default=True, err=True):
+    if not asking.confirm(question, default=True):
         raise UsageError("nothing was changed: answer y to update")
 
 

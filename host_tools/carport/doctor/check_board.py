@@ -7,7 +7,7 @@ from carport.doctor.finding import Finding, note, ok, problem, warning
 from carport.doctor.gathered import Gathered
 from carport.duration import duration
 
-_LEAST_HEAP_PERCENT = 4
+_LEAST_HEAP_BYTES = 6 * 1024  # as the board tells it: garbage counts as used
 _LEAST_STORAGE_BYTES = 64 * 1024  # 16 blocks: a day of records, and room to tidy up
 _LEAST_YEARS = 5
 _RECENT_MS = 86_400_000
@@ -63,15 +63,14 @@ def check_health(gathered: Gathered) -> Iterator[Finding]:
 
 def check_memory(gathered: Gathered) -> Iterator[Finding]:
     """Yield how full heap and flash are, and how long the flash lasts."""
-    free = max(sample.system["platform"].get("heap_free", 0) for sample in gathered.samples)
-    whole = free + gathered.of_platform("heap_used")
-    percent = 100 * free // whole if whole else 100
+    platforms = [sample.system["platform"] for sample in gathered.samples]
+    free = max(each.get("heap_free", _LEAST_HEAP_BYTES) for each in platforms)
     kib = free // 1024
-    if percent < _LEAST_HEAP_PERCENT:
+    if free < _LEAST_HEAP_BYTES:
         cure = f"restart it; if it comes back, {_REPORT}. A board with PSRAM has plenty"
-        yield warning("heap", f"only {kib} KiB are free, {percent} %", cure)
+        yield warning("heap", f"only {kib} KiB are free", cure)
     else:
-        yield ok("heap", f"{kib} KiB are free, {percent} %")
+        yield ok("heap", f"{kib} KiB are free, garbage not counted")
     storage = gathered.of_platform("storage_free", _LEAST_STORAGE_BYTES)
     if storage < _LEAST_STORAGE_BYTES:
         cure = "keep less: `carport data export`, then `carport data erase --before DATE`"
