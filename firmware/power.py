@@ -138,6 +138,7 @@ class Power:
         self._supply_mv = supply_mv
         if supply_mv is None:
             self.is_forced = False
+            self._crossed_ms = None
             return
         limit_mv = low_mv + _HYSTERESIS_MV if self.is_forced else low_mv
         if (supply_mv < limit_mv) == self.is_forced:

@@ -93,10 +93,11 @@ def test_a_board_that_only_listens_hears_it_too_and_a_damaged_one_says_so(
 
     with (state / "flash.img").open("r+b") as flash:
         flash.write(b"\x55" * 2 * BLOCK_BYTES)
-    with EmulatorProcess(*words, environment=environment):
+    with EmulatorProcess(*words, environment=environment) as emulator:
+        cable = ("--via", "serial", "--port", emulator.serial)
         for command in ("status", "lock"):
-            said: dict[str, Any] = owner.run(command, "--via", "serial", exit_code=1)
+            said: dict[str, Any] = owner.run(command, *cable, exit_code=1)
             assert "the storage is damaged: to erase it" in said["error"]
-        level, text = findings(owner, "--via", "serial", exit_code=1)["cable"]
+        level, text = findings(owner, *cable, exit_code=1)["cable"]
         assert level == "problem"
         assert "has no gateway: the storage is damaged" in text

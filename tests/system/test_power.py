@@ -70,7 +70,7 @@ class SleepyEmulator:
     def wait_for(self, condition: Callable[[], Any]) -> None:
         end_s = time.monotonic() + DEADLINE_S
         while not condition():
-            assert time.monotonic() < end_s, "\n".join(self.lines)
+            assert time.monotonic() < end_s, "\n".join(self.lines) + repr(self.power())
             time.sleep(0.01)
 
     def wait_for_wake(self, by: str, action: Callable[[], Any]) -> None:
