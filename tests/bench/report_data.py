@@ -49,8 +49,9 @@ The reference car drives without a pause for {hours} simulated hours, recorded b
 firmware's storage in the VM, on littlefs on the emulated flash, whose erases are counted for each
 block (the image is on {file_system}). A day here is 24 hours of driving: of a car that drives one
 hour a day, take a 24th. Years are {CYCLES:,} cycles, which makers state, over {FILE_BLOCKS}
-blocks, of which a board with 4 MB has a third less; the last column supposes that no other block ever takes over, which littlefs sees to after
-100 cycles of its folders. Command: `make bench` (`tests/bench/recording.py`).
+blocks, of which a board with 4 MB has a third less; the last column supposes that no other block
+ever takes over, which littlefs sees to after 100 cycles of its folders.
+Command: `make bench` (`tests/bench/recording.py`).
 
 {table(head, rows)}"""
 

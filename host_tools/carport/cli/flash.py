@@ -239,7 +239,7 @@ def _describe(told: dict[str, Any], image: "MicroPythonImage") -> None:
     frozen = ", with the firmware frozen in" if image.is_frozen else ""
     click.echo(f"board        {told['board']} ({told['chip']}) at {told['port']}")
     click.echo(f"MicroPython{version}{frozen}: {image.path}")
-    click.echo(f"  SHA-256 {image.sha256}: name it by --image-sha256 for the next board, or compare it")
+    click.echo(f"  SHA-256 {image.sha256}: compare it, or keep it for --image-sha256")
     click.echo(f"Carport      {told['version']} with the profile {told['car']}")
     if told["car"] == DEFAULT_CAR:
         cars = ", ".join(name for name in profile_names() if name != DEFAULT_CAR)
