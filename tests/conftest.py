@@ -29,7 +29,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 def pytest_configure(config: pytest.Config) -> None:
     """Leave the processor to the worker that runs the tests in real time: the first one."""
     if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
-        os.nice(10)
+        os.nice(19)
 
 
 @pytest.fixture(scope="session")
