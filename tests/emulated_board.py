@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from carport.emulator.process import EmulatorProcess
@@ -11,6 +13,16 @@ from carport.emulator.process import EmulatorProcess
 _RESTART_S = 10.0
 _POLL_S = 0.01
 _WRITTEN_S = 0.6
+
+
+@contextmanager
+def emulated(home: Path, *words: str) -> Iterator[EmulatorProcess]:
+    """Run `carport emulate` on free ports; nothing may fail in it unnoticed."""
+    with EmulatorProcess(
+        *("--coap-port", "0", "--can-port", "0", *words), environment={"CARPORT_HOME": str(home)}
+    ) as running:
+        yield running
+        assert "Traceback" not in running.read_log()
 
 
 def starts(emulator: EmulatorProcess) -> int:

@@ -30,6 +30,10 @@ class HubThread:
         """Return the channel's counters."""
         return self._call(lambda: self._hub.counters(channel))
 
+    def connections(self) -> int:
+        """Return how many programs are connected, whatever channel they are on."""
+        return self._call(lambda: len(self._hub._connections))
+
     def wait_for(self, condition: Callable[[Counters], bool], channel: str = "can0") -> None:
         """Return once the channel's counters are so; fail after 10 s."""
         deadline_s = time.monotonic() + 10

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -48,6 +49,8 @@ class Board:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._commands: dict[int, bytes] = {}  # id: the token of its request
         self._answers: dict[bytes, Response] = {}  # by the request's token
+        self._hub = hub
+        self._controllers = 0
         self._log = (folder / "log").open("w+b")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
             unused.bind(("127.0.0.1", 0))
@@ -88,6 +91,7 @@ class Board:
         """Start the firmware, and return when it serves."""
         micropython = find_micropython()
         assert micropython is not None
+        before = self._hub.connections()
         self._process = subprocess.Popen(
             [micropython, "-X", f"heapsize={_HEAP}", "-c", _MAIN],
             cwd=REPOSITORY,
@@ -108,12 +112,21 @@ class Board:
             self._log.write(line)
         impatience.cancel()
         assert line, self.log()
+        self._controllers = self._hub.connections() - before
         threading.Thread(target=self._read, args=[self._process.stdout], daemon=True).start()
 
     def cut_power(self) -> None:
-        """End the firmware where it stands, and forget what is on the cable."""
+        """End the firmware where it stands, and forget what is on the cable.
+
+        Its controllers are the hub's, which has lost them too when this returns.
+        """
+        others = self._hub.connections() - self._controllers
+        was_on = self._process.poll() is None
         self._process.kill()
         self._process.wait()
+        deadline_s = time.monotonic() + _ANSWER_S
+        while was_on and self._hub.connections() > others:
+            assert time.monotonic() < deadline_s, "the hub still hears the board"
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._call(self._line.clear)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from carport.emulator.process import EmulatorProcess
+from tests.emulated_board import emulated
 from tests.system.wire import Wire
 from tests.vm import find_micropython
 
@@ -29,13 +30,9 @@ def carport_home(needs_vm: None, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="module")
 def emulator(carport_home: Path) -> Iterator[EmulatorProcess]:
-    """One running emulator for a module, on free ports; nothing may fail in it unnoticed."""
-    environment = {"CARPORT_HOME": str(carport_home)}
-    with EmulatorProcess(
-        "--coap-port", "0", "--can-port", "0", environment=environment
-    ) as running:
+    """One running emulator for a module."""
+    with emulated(carport_home) as running:
         yield running
-        assert "Traceback" not in running.read_log()
 
 
 @pytest.fixture

@@ -68,13 +68,13 @@ class _Tap:
 class UdpTap(_Tap):
     """Takes a gateway's place on the network; each host gets a socket of its own behind it.
 
-    is_lost: tells which datagrams from hosts vanish on the way.
+    is_lost: tells which datagrams from hosts vanish on the way; it may be changed.
     """
 
     def __init__(self, coap: str, is_lost: Callable[[bytes], bool] = lambda data: False) -> None:
         super().__init__()
         self._gateway = address_of(coap)
-        self._is_lost = is_lost
+        self.is_lost = is_lost
         self._front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._front.bind(("127.0.0.1", 0))
         self._backs: dict[Address, socket.socket] = {}
@@ -114,7 +114,7 @@ class UdpTap(_Tap):
             if each is not self._front:
                 self.passed.append(Passed(False, hosts[each], data))
                 self._front.sendto(data, hosts[each])
-            elif not self._is_lost(data):
+            elif not self.is_lost(data):
                 self.passed.append(Passed(True, host, data))
                 self._back(host).send(data)
 

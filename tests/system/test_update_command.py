@@ -102,6 +102,11 @@ def wait_for_requests(tap: UdpTap, count: int) -> None:
         time.sleep(POLL_S)
 
 
+def hold_after(tap: UdpTap, count: int) -> None:
+    """Let no more requests than these through, so that nothing ends before we are there."""
+    tap.is_lost = lambda data: len(tap.requests()) >= count
+
+
 def test_over_the_cable_it_ends_confirmed(
     owner: CommandLine, emulator: EmulatorProcess, build: Build
 ) -> None:
@@ -119,15 +124,18 @@ def test_it_survives_ctrl_c_and_a_power_cut_and_sends_nothing_twice(
 ) -> None:
     file = build("0.3.0")
     words = ("--package", str(file), "--via", "lan")
+    hold_after(tap, FEW_REQUESTS)
     running = Running(owner, *words)
     wait_for_requests(tap, FEW_REQUESTS)
     running.interrupt()
     code, told = running.end()
     assert (code, told["exit_code"]) == (130, 130)
     assert "keeps what it has of the update" in told["error"]
+    hold_after(tap, 2 * FEW_REQUESTS)
     running = Running(owner, *words)
     wait_for_requests(tap, 2 * FEW_REQUESTS)
     cut_power(emulator)
+    tap.is_lost = lambda data: False
     code, told = running.end()
     assert (code, told["state"]) == (0, "confirmed")
     assert (told["from"], told["version"]) == ("0.2.0", "0.3.0")
