@@ -105,17 +105,7 @@ class DataSession(Session):
         self.let_days_pass()
         self.erase_and_go_on()
         self.leave()
-        return DataHistory(
-            board.journal(),
-            formatted,
-            self.promises,
-            board.frames,
-            board.requests,
-            self.eras,
-            board.saves,
-            BLOCKS,
-            self.data,
-        )
+        return self.history(DataHistory, formatted, blocks=BLOCKS, data=self.data)
 
     def begin_to_record(self) -> None:
         """Say where it is, fetch the key, and record until a block is full."""

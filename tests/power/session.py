@@ -6,7 +6,7 @@ It ends with a history: each operation of the flash chip, and what had been prom
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain, islice, repeat
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway.coap.numbers import CHANGED, CONTENT, DELETE, DELETED, EMPTY, GET, OBSERVE, POST
 from tests.models.car import Car, decoded
@@ -65,6 +65,9 @@ class History:
         return Nonces((era, cut))
 
 
+AnyHistory = TypeVar("AnyHistory", bound=History)
+
+
 class Session:
     """Plays the hosts and the car."""
 
@@ -92,7 +95,12 @@ class Session:
         self.arm(heir)
         for wish in (LOCK, HEAT):
             self.command(heir, wish, self.obey)
-        return History(
+        return self.history(History, formatted)
+
+    def history(self, kind: type[AnyHistory], formatted: Mark, **more: Any) -> AnyHistory:
+        """Return the history so far, with what this kind of it has more."""
+        board = self.board
+        return kind(
             board.journal(),
             formatted,
             self.promises,
@@ -100,6 +108,7 @@ class Session:
             board.requests,
             self.eras,
             board.saves,
+            **more,
         )
 
     def use_keys(self, owner: HeldKey) -> None:

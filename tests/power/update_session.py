@@ -162,16 +162,7 @@ class UpdateSession(Session):
         self.car.send()
         for wish in (UNLOCK, HEAT):
             self.command(owner, wish, self.obey)
-        return UpdateHistory(
-            board.journal(),
-            formatted,
-            self.promises,
-            board.frames,
-            board.requests,
-            self.eras,
-            board.saves,
-            updates=self.updates,
-        )
+        return self.history(UpdateHistory, formatted, updates=self.updates)
 
     def send(self, by: HeldKey, content: bytes, pieces: int | None = None) -> None:
         """Send a package from where the board has it, or so many pieces of it."""

@@ -8,6 +8,7 @@ import pytest
 
 from carport.emulator.process import EmulatorProcess
 from tests.emulated_board import emulated
+from tests.system.command_line import CommandLine
 from tests.system.wire import Wire
 from tests.vm import find_micropython
 
@@ -33,6 +34,14 @@ def emulator(carport_home: Path) -> Iterator[EmulatorProcess]:
     """One running emulator for a module."""
     with emulated(carport_home) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def owner(emulator: EmulatorProcess, carport_home: Path) -> CommandLine:
+    """An owner who has paired."""
+    owner = CommandLine(carport_home)
+    owner.run("pair", "--port", emulator.serial, "--name", "car")
+    return owner
 
 
 @pytest.fixture

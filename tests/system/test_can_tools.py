@@ -119,10 +119,8 @@ def test_a_bit_rate_that_slcan_does_not_have_is_told(
 
 
 @pytest.fixture(scope="module")
-def owner(emulator: EmulatorProcess, carport_home: Path) -> CommandLine:
-    """An owner who has paired, in a car whose open window keeps nobody from locking."""
-    owner = CommandLine(carport_home)
-    owner.run("pair", "--port", emulator.serial, "--name", "car")
+def owner(owner: CommandLine) -> CommandLine:
+    """An owner who has paired, of a car that stays awake."""
     owner.run("sim", "set", "sleep_after=3600")
     return owner
 

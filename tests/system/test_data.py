@@ -24,14 +24,6 @@ RESTART_S = 30.0
 CLOCKS_S = 2.5  # the board's time is told in whole seconds; a busy machine hears of a frame late
 
 
-@pytest.fixture(scope="module")
-def owner(emulator: EmulatorProcess, carport_home: Path) -> CommandLine:
-    """An owner who has paired."""
-    owner = CommandLine(carport_home)
-    owner.run("pair", "--port", emulator.serial, "--name", "car")
-    return owner
-
-
 @contextmanager
 def listening(emulator: EmulatorProcess) -> Iterator[BusLog]:
     """Log what is on the car's bus meanwhile, by unix seconds."""

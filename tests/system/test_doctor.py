@@ -5,20 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from carport.emulator.process import EmulatorProcess
 from tests.system.command_line import CommandLine
 
 BLOCK_BYTES = 4096
-
-
-@pytest.fixture(scope="module")
-def owner(emulator: EmulatorProcess, carport_home: Path) -> CommandLine:
-    """An owner who has paired."""
-    owner = CommandLine(carport_home)
-    owner.run("pair", "--port", emulator.serial, "--name", "car")
-    return owner
 
 
 @contextmanager

@@ -17,14 +17,6 @@ DOOR = "Vehicle.Cabin.Door.Row1.DriverSide.IsOpen"
 LOCK = "LockRequest=Lock"
 
 
-@pytest.fixture(scope="module")
-def owner(emulator: EmulatorProcess, carport_home: Path) -> CommandLine:
-    """An owner who has paired."""
-    owner = CommandLine(carport_home)
-    owner.run("pair", "--port", emulator.serial, "--name", "car")
-    return owner
-
-
 @pytest.fixture
 def listener(emulator: EmulatorProcess) -> Iterator[Listener]:
     """Somebody who hears what is really sent to the car."""

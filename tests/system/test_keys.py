@@ -14,14 +14,6 @@ from tests.system.command_line import TIMEOUT_S, CommandLine
 PASSPHRASE = "correct horse battery"
 
 
-@pytest.fixture(scope="module")
-def owner(emulator: EmulatorProcess, carport_home: Path) -> CommandLine:
-    """An owner who has paired."""
-    owner = CommandLine(carport_home)
-    owner.run("pair", "--port", emulator.serial, "--name", "car")
-    return owner
-
-
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> CommandLine:
     """Another computer, which knows no gateway."""

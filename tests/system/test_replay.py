@@ -6,7 +6,6 @@ an honest command that came later has been heard there.
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -24,14 +23,6 @@ from tests.system.wire import Wire
 LOCK = "LockRequest=Lock"
 UNLOCK = "LockRequest=Unlock"
 OTHER_REQUESTS = 40
-
-
-@pytest.fixture(scope="module")
-def owner(emulator: EmulatorProcess, carport_home: Path) -> CommandLine:
-    """An owner who has paired."""
-    owner = CommandLine(carport_home)
-    owner.run("pair", "--port", emulator.serial, "--name", "car")
-    return owner
 
 
 @pytest.fixture(scope="module")

@@ -36,14 +36,6 @@ Build = Callable[[str], Path]
 
 
 @pytest.fixture(scope="module")
-def owner(emulator: EmulatorProcess, carport_home: Path) -> CommandLine:
-    """An owner who has paired, and set the gateway up."""
-    owner = CommandLine(carport_home)
-    owner.run("pair", "--port", emulator.serial, "--name", "car")
-    return owner
-
-
-@pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory, needs_vm: None) -> Build:
     """`build(version)`: a package of the firmware as that version."""
 
