@@ -13,23 +13,32 @@ IN_REAL_TIME = ("attack", "audit", "bench", "soak", "system")
 """Folders of tests that wait for real programs: one after the other, beside those that compute."""
 
 
+def _is_in_real_time(nodeid: str) -> bool:
+    return nodeid.split("/")[1] in IN_REAL_TIME
+
+
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]
     """Gives xdist's workers whole files, and those in real time to one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        return "in real time" if path.split("/")[1] in IN_REAL_TIME else path
+        return "in real time" if _is_in_real_time(nodeid) else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
-    """Say which worker runs what."""
+    """Say which worker runs what: in the order of collection, not the largest first."""
+    config.option.loadscopereorder = False
     return ByFile(config, log)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Leave the processor to the worker that runs the tests in real time: the first one."""
-    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
-        os.nice(19)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what runs in real time first: its worker must not be a niced one."""
+    items.sort(key=lambda item: not _is_in_real_time(item.nodeid))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave the processor to the worker that runs the tests in real time."""
+    if "PYTEST_XDIST_WORKER" in os.environ and not _is_in_real_time(item.nodeid):
+        os.nice(19)  # the most there is; once more changes nothing
 
 
 @pytest.fixture(scope="session")
