@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from carport.cli.data_session import say_obeyed, with_data
-from carport.cli.data_words import each, last_day, past
+from carport.cli.data_words import past
 from carport.cli.grants import local_time
 from carport.cli.options import Options, gateway_options
 from carport.cli.output import print_json
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from carport.data.holdings import Holdings
     from carport.data.ledger import Told, Verdict
 
-_TIMES = ("unix_s", "until", "before", "not_before", "not_after")
-
 
 @click.command()
 @click.option("--verify", "is_verifying", is_flag=True, help="Only say whether it is whole.")
@@ -27,9 +25,8 @@ def ledger(options: Options, is_verifying: bool, since: int | None) -> None:
     """Show what was done with the car and its data: by whom, when; and whether that is all.
 
     Consents, exports and refused ones, erasures, keys and commands are entries of a chain. It is
-    checked against the newest entry that this computer has seen: what was changed, dropped,
-    swapped or cut off since is named, and the exit code is 1. What is behind it is as far as
-    nobody could have seen it.
+    checked against the newest entry that this computer has seen: the first one that was changed,
+    dropped, swapped or cut off since is named, and the exit code is 1.
 
     \b
     Examples:
@@ -118,36 +115,14 @@ def _show(entries: "list[Told]") -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from carport.cli.ledger_words import entry_in_words
+
     table = Table(box=None, pad_edge=False)
     table.add_column("NO", justify="right", style="dim")
-    for heading in ("TIME", "WHAT", "BY", "DETAIL"):
+    for heading in ("TIME", "BY", "WHAT"):
         table.add_column(heading, overflow="fold")
     for entry in entries:
         time = "not known" if entry.unix_s is None else local_time(entry.unix_s)
-        row = (str(entry.number), time, entry.kind, entry.by, _in_words(entry.detail))
+        row = (str(entry.number), time, entry.by, entry_in_words(entry.kind, _plain(entry.detail)))
         table.add_row(*(escape(cell) for cell in row))
     Console().print(table)
-
-
-def _in_words(detail: Any) -> str:
-    """Return a detail as people read it: "group driving, keep_days 90"."""
-    plain = _plain(detail)
-    if not isinstance(plain, dict):
-        return "" if plain is None else str(plain)
-    if isinstance(plain.get("grant"), dict):
-        grant = plain["grant"]
-        return (
-            f"{plain.get('group')}: {each(grant['interval_s'])}, kept {grant['keep_days']} days, "
-            f"until {last_day(grant['until'])}, for {grant['purpose']}"
-        )
-    return ", ".join(f"{key} {_value_in_words(key, value)}" for key, value in plain.items())
-
-
-def _value_in_words(key: str, value: Any) -> str:
-    if key in _TIMES and value is not None:
-        return local_time(value)
-    if isinstance(value, dict):
-        return f"({_in_words(value)})"
-    if isinstance(value, list):
-        return " ".join(str(item) for item in value)
-    return str(value)
