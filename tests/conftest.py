@@ -1,16 +1,32 @@
-"""Fixtures that every test may use: the MicroPython VM, and calls in both interpreters."""
+"""Fixtures that every test may use, who runs what, and which examples hypothesis makes."""
 
 import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.vm import VM, Both, find_micropython
 
 IN_REAL_TIME = ("attack", "audit", "bench", "soak", "system")
 """Folders of tests that wait for real programs: one after the other, beside those that compute."""
+
+# A suite that passes once passes always: the same examples each time, however slow the machine is.
+# `--hypothesis-profile=search` makes others.
+settings.register_profile(
+    "search", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("same", settings.get_profile("search"), derandomize=True, database=None)
+settings.load_profile("same")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let examples not hang on which of our modules were imported before: constants from them."""
+    if config.getoption("hypothesis_profile") in (None, "same"):
+        providers._get_local_constants = lambda: providers._local_constants
 
 
 def _is_in_real_time(nodeid: str) -> bool:
