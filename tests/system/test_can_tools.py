@@ -136,6 +136,18 @@ class Running:
             stdout=subprocess.PIPE,
             text=True,
         )
+        assert self._process.stdout is not None
+        self._printed = self._process.stdout
+
+    def first_line(self) -> str:
+        """Return what it prints first, once it does."""
+        return self._printed.readline()
+
+    def rest(self, exit_code: int) -> str:
+        """Return what it prints after that, until it ends by itself, with this code."""
+        printed = self._printed.read()
+        assert self._process.wait(TIMEOUT_S) == exit_code
+        return printed
 
     def end(self, number: int) -> str:
         """Send the signal, and return what it has printed; it must end well."""
@@ -218,11 +230,9 @@ def share_back_to_back(frames: list[can.Message]) -> float:
     return close / len(frames)
 
 
-def test_a_dump_ends_with_the_emulator(
-    emulator: EmulatorProcess, owner: CommandLine, capsys: pytest.CaptureFixture[str]
-) -> None:
-    killer = threading.Timer(1.0, emulator.stop)
-    killer.start()
-    told = owner.run("can", "dump", "--filter", "7FF", exit_code=5)
-    assert "lost" in told["error"]
+def test_a_dump_ends_with_the_emulator(emulator: EmulatorProcess, owner: CommandLine) -> None:
+    dump = Running(owner.home, "dump", "--json", "--filter", "100")
+    assert json.loads(dump.first_line())["id"] == "100"
+    emulator.stop()
+    assert "lost" in json.loads(dump.rest(exit_code=5).splitlines()[-1])["error"]
     assert owner.run("can", "dump", exit_code=5)["error"]

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from gateway.slipmux import COAP, LOG, Decoder, encode_coap
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 60.0
 
 
 class Wire:
@@ -22,6 +22,7 @@ class Wire:
         address = urlsplit(coap)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.settimeout(TIMEOUT_S)
+        self.socket.bind((address.hostname, 0))  # so it is on the gateway's network, whichever
         self.socket.connect((address.hostname, address.port))
         self.datagrams: list[tuple[bytes, Hashable]] = []
         self.logs: list[str] = []

@@ -78,9 +78,12 @@ class EmulatorProcess:
         return self._process.pid
 
     def read_log(self) -> str:
-        """Return what the board and the emulator have logged so far."""
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")
+        """Return what the board and the emulator have logged so far.
+
+        Seeking would move the place where the emulator writes, for it has the same open file.
+        """
+        log = self._log.fileno()
+        return os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace")
 
     def stop(self, signal_number: int = signal.SIGTERM) -> int:
         """End the process and return its exit code."""
