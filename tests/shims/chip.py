@@ -38,6 +38,7 @@ class Wire:
     def __init__(self) -> None:
         self.level = _HIGH
         self.is_output = False
+        self.is_held = False  # at its level, through deep sleep and until it is let go
         self.edges: list[int] = []  # every level that was set
         self.on_change: Callable[[int], object] | None = None
         self.read: Callable[[], int] | None = None

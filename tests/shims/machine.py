@@ -34,13 +34,22 @@ class Pin:
     IRQ_FALLING = 2
 
     def __init__(
-        self, __id: "Any", mode: int = -1, pull: int = -1, *, value: "Any" = None
+        self,
+        __id: "Any",
+        mode: int = -1,
+        pull: int = -1,
+        *,
+        value: "Any" = None,
+        hold: "bool | None" = None,
     ) -> None:
         self._number: int = __id
         self._wire = chip.wire(__id)
+        assert hold is not None or not self._wire.is_held, f"GPIO {__id} is held"
         self._wire.is_output = mode == self.OUT
         if value is not None:
             self._wire.set(value)
+        if hold is not None:
+            self._wire.is_held = hold
 
     def __call__(self, __x: "Any" = None) -> "Any":
         return self.value(__x)
@@ -49,6 +58,7 @@ class Pin:
         if __x is None:
             return self._wire.get()
         assert self._wire.is_output, f"GPIO {self._number} is no output"
+        assert not self._wire.is_held, f"GPIO {self._number} is held"
         self._wire.set(__x)
         return None
 

@@ -274,7 +274,7 @@ for clock.now in range(0, 2000, 250):
     runner.turn()
 print(chip.wire(hardware["led"]).edges)
 """
-    assert run(script, tmp_path) == ["[0, 1, 0, 1, 0]"]
+    assert run(script, tmp_path) == ["[0, 0, 1, 0, 1, 0]"]  # dark first: let go, and opened
 
 
 def test_an_led_may_have_colours(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ SHIMS = REPOSITORY / "tests" / "shims"
 STUBS = REPOSITORY / "typings"
 MODULES = ("esp", "esp32", "machine", "neopixel", "network")
 NOT_STANDING_IN = {"__init__", "chip", "twai"}
+UNKNOWN_TO_THE_STUBS = {"Pin.__init__ takes no hold="}  # MicroPython: ports/esp32/machine_pin.c
 FLASH_STREAM = {"ioctl"}  # of a stream in Python: in C, select.poll asks another way
 
 needs_stubs = pytest.mark.skipif(not STUBS.exists(), reason="`make setup` fetches the stubs")
@@ -133,7 +134,7 @@ def _value(node: ast.stmt) -> str | None:
 def test_a_shim_has_and_takes_only_what_the_board_does(module: str) -> None:
     shim = ast.parse((SHIMS / f"{module}.py").read_text())
     stub = ast.parse((STUBS / f"{module}.pyi").read_text())
-    assert list(differences(shim, stub)) == []
+    assert set(differences(shim, stub)) <= UNKNOWN_TO_THE_STUBS
 
 
 def test_every_shim_is_compared() -> None:
