@@ -34,7 +34,8 @@ class Health:
         reset: restarts the board; does not return.
         is_safe_mode: the board does less than it should, and so tries again after an hour.
 
-    `errors` counts the turns and inputs that failed; `trial` is an update's, if there is one.
+    `errors` counts the turns and inputs that failed; `trial` is an update's, if there is one: what
+    it excuses ends no run, and the turn was well all the same.
     """
 
     def __init__(
@@ -76,21 +77,32 @@ class Health:
         now_ms: int,
         counters: "dict[str, int]",
         log: "Callable[[str], object]",
-    ) -> None:
-        """Log an error; too many in a minute are a crash."""
+        come_ms: "int | None" = None,
+    ) -> bool:
+        """Log an error; too many in a minute are a crash.
+
+        come_ms: when it came what somebody sent and the error is about, None if nobody did.
+
+        Returns:
+            Whether the error is excused.
+        """
+        self.errors += 1
+        trace = trace_of(error)
+        for line in trace.splitlines():
+            log(line)
+        trial = self.trial
+        if trial is not None and come_ms is not None and trial.excuses(come_ms):
+            return True
         if now_ms - self._recent_since_ms > _ERRORS_FOR_MS:
             self._recent_errors = 0
             self._recent_since_ms = now_ms
         self._recent_errors += 1
         self._well_since_ms = now_ms
-        self.errors += 1
-        trace = trace_of(error)
-        for line in trace.splitlines():
-            log(line)
         if self._recent_errors >= _MAX_ERRORS:
             log("too many errors: restarting")
             self._crashes.note("too many errors: " + reason_of(error), trace, now_ms, counters)
             self._reset()
+        return False
 
 
 def reason_of(error: Exception) -> str:

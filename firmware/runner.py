@@ -23,7 +23,8 @@ Rules:
    each turn of the timer. CAN frames make none.
    `gc.threshold` keeps its default: MicroPython collects by itself only when the heap is full.
 4. An error costs its input, not the gateway: it is logged with its trace. Too many in a minute,
-   and the board is reset. The watchdog is fed after a turn without one (firmware/health.py).
+   and the board is reset. The watchdog is fed after a turn without one (firmware/health.py); but
+   for those that the trial of an update excuses.
 5. After a wipe the board starts again, half a second later; and when the core wants it.
 6. It sleeps when its `sleeper` says so, once nothing is left to be saved.
 """
@@ -127,7 +128,9 @@ class Runner:
             self.add(bus, 0)
 
     def add(self, source: "Source", garbage_kib: int = _INPUT_KIB) -> None:
-        """Wait for this source too; garbage_kib: what each of its inputs makes."""
+        """Wait for this source too; garbage_kib: what each of its inputs makes, as a request does
+        and a frame of the car does not.
+        """
         self._poll.register(source.stream, select.POLLIN)
         self._handlers[id(source.stream)] = source.handle, garbage_kib
 
@@ -171,12 +174,13 @@ class Runner:
             is_idle = False
             handle, garbage_kib = handlers[id(ready[0])]
             self._garbage_kib += garbage_kib
+            come_ms = self._now_ms()
             try:
-                handle(self._now_ms())
+                handle(come_ms)
                 self._settle()
             except Exception as error:  # noqa: BLE001 - as above
-                is_well = False
-                self._note_error(error)
+                if not self._note_error(error, come_ms if garbage_kib else None):
+                    is_well = False
         if is_well:
             self._health.turn_was_well(now_ms)
         sleeper = self.sleeper
@@ -312,8 +316,14 @@ class Runner:
         elif name == WIPE:
             self._leave_ms = now_ms + _LEAVING_MS
 
-    def _note_error(self, error: Exception) -> None:
-        self._health.note_error(error, self._now_ms(), self._gateway.counters, self._log)
+    def _note_error(self, error: Exception, come_ms: "int | None" = None) -> bool:
+        """Note an error; come_ms: when a request came that it is about, None if it is about none.
+
+        Returns:
+            Whether it is excused, so that the turn was well.
+        """
+        gateway = self._gateway
+        return self._health.note_error(error, self._now_ms(), gateway.counters, self._log, come_ms)
 
     def _log(self, line: str) -> None:
         self._log_line(line)

@@ -107,6 +107,20 @@ class Slots:
         self.tries, self.outcome, self.crashes = TRIES, 0, crashes
         self.save()
 
+    def confirm(self) -> None:
+        """Let the active slot run from now on: it has proven itself.
+
+        Raises:
+            OSError: the flash is broken; it counts as on trial still.
+        """
+        tries = self.tries
+        self.tries = CONFIRMED
+        try:
+            self.save()
+        except OSError:
+            self.tries = tries
+            raise
+
     def go_back(self, outcome: int) -> None:
         """Let what ran before run again: for good, or with an outcome of 0 in this start alone.
 

@@ -3,10 +3,15 @@
 It has proven itself after a minute without an error, in which a crash would have ended it, once an
 owner's request was verified: so keys, storage and the way to the owner work too. Without that it
 starts again after ten minutes, and after its last try the loader goes back to what ran before.
+
+An error in what somebody sends who may not command is excused, lest a stranger or a mere viewer
+decides which firmware the board runs. It costs the trial nothing but that somebody who may command
+is served after it or, where there is one after the other, between them.
 """
 
 from firmware.crash_log import WELL_MS
-from firmware.slots import CONFIRMED, NAMES
+from firmware.slots import NAMES
+from gateway import awake  # noqa: F401 - `activity` needs it when the heap may be full
 from gateway.const import const
 
 TYPE_CHECKING = False
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
     from gateway.core import Gateway
 
 _PATIENCE_MS = const(600_000)
+_LATELY_MS = const(10_000)
 
 
 class Trial:
@@ -36,13 +42,24 @@ class Trial:
         self._crashes = crashes
         self._log = log
         self._restart = restart
+        self._excused_ms = -1  # when the last one was
+
+    def excuses(self, asked_ms: int) -> bool:
+        """Tell whether an error in what came then is excused: nobody who may command sent it."""
+        if self._served_ms(asked_ms) == asked_ms:
+            return False
+        self._excused_ms = asked_ms
+        return True
 
     def is_over(self, now_ms: int, well_since_ms: int) -> bool:
-        """Confirm the slot if it has proven itself; tell whether it has."""
+        """Confirm the slot if it has proven itself; tell whether it has.
+
+        Raises:
+            OSError: it has, and the flash is broken.
+        """
         is_well = now_ms - well_since_ms >= WELL_MS
-        if is_well and self._gateway.has_proven_itself:
-            self._slots.tries = CONFIRMED
-            self._slots.save()
+        if is_well and self._gateway.has_proven_itself and self._still_serves(now_ms):
+            self._slots.confirm()
             self._log(f"the update in slot {NAMES[self._slots.active]} is confirmed")
             return True
         if now_ms >= _PATIENCE_MS:
@@ -50,3 +67,13 @@ class Trial:
             self._crashes.note(f"on trial: {reason} for ten minutes", "", now_ms, {})
             self._restart()
         return False
+
+    def _still_serves(self, now_ms: int) -> bool:
+        """Tell whether somebody who may command was served since an error that was excused."""
+        served_ms = self._served_ms(now_ms)
+        return served_ms > self._excused_ms or now_ms - served_ms < _LATELY_MS
+
+    def _served_ms(self, now_ms: int) -> int:
+        """Return when somebody who may command last asked, -1 if nobody has."""
+        asked_ms = self._gateway.activity(now_ms)[0]
+        return -1 if asked_ms is None else asked_ms

@@ -12,7 +12,7 @@ from typing import Any
 from firmware import slot_choice
 from firmware.crash_log import CrashLog
 from firmware.slot_writer import SlotWriter
-from firmware.slots import CONFIRMED, Slots
+from firmware.slots import Slots
 from gateway import package
 from gateway.coap import block
 from gateway.coap.numbers import BLOCK1, GET, POST, PUT
@@ -123,8 +123,7 @@ class SlotBoard:
 
     def prove(self) -> None:
         """Confirm what runs."""
-        self.slots.tries = CONFIRMED
-        self.slots.save()
+        self.slots.confirm()
 
     @property
     def slots(self) -> Slots:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from firmware.slots import CONFIRMED, NAMES
+from firmware.slots import NAMES
 from gateway.coap.numbers import CHANGED, CONTENT, GET
 from tests.models.host import Host
 from tests.models.slot_board import (
@@ -109,8 +109,7 @@ class Chaos:
             return
         running = self.running()
         try:
-            self.board.slots.tries = CONFIRMED
-            self.board.slots.save()
+            self.board.slots.confirm()
         except OSError:
             self.half_proven.add(running)
             return

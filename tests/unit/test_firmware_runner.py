@@ -443,6 +443,49 @@ print(fed)
     assert run(script.replace("TROUBLE", trouble)) == ["[]"]
 
 
+@pytest.mark.parametrize(
+    ("excuses", "trouble", "is_fed"),
+    [
+        (True, "core.fails = 1000", True),
+        (False, "core.fails = 1000", False),
+        (True, "bus.handle = fail", False),
+        (True, "core.handle_timer = fail; core.timeout_ms = 0", False),
+    ],
+)
+def test_what_a_trial_excuses_resets_nothing(excuses: bool, trouble: str, is_fed: bool) -> None:
+    """Of what somebody sent alone: what fails with the car's frames or the time is never that."""
+    script = """
+class Trial:
+    def excuses(self, come_ms):
+        assert come_ms == clock.now
+        return EXCUSES
+    def is_over(self, now_ms, well_since_ms):
+        return False
+def fail(*args):
+    bus.stream.recv(99)
+    raise MemoryError
+bus.stream.setblocking(False)
+TROUBLE
+runner._handlers[id(bus.stream)] = bus.handle, 0
+health.trial = Trial()
+try:
+    for i in range(40):
+        from_host(b"request")
+        host.sendto(b"frame", address(bus.stream))
+        try:
+            runner.turn()
+        except (MemoryError, OSError) as error:
+            runner._note_error(error)
+        clock.now += 500
+        core.timeout_ms = 0 if "timeout" in "TROUBLE" else None
+except Stop:
+    pass
+print(len(fed), health.errors)
+"""
+    said = run(script.replace("EXCUSES", str(excuses)).replace("TROUBLE", trouble))
+    assert said == (["20 40"] if is_fed else ["0 16"])
+
+
 def test_a_source_that_fails_keeps_no_other_from_its_go() -> None:
     script = """
 def fail(now_ms):

@@ -6,6 +6,7 @@ import pytest
 
 from firmware.crash_log import CrashLog
 from firmware.health import Health
+from firmware.slot_writer import SlotWriter
 from firmware.slots import CONFIRMED, FACTORY, TRIES, Slots
 from firmware.trial import Trial
 from gateway.coap.numbers import GET
@@ -24,8 +25,8 @@ class Board:
     """A board whose firmware is on trial; `turn` ends a turn of its loop that was well."""
 
     def __init__(self, storage: dict[str, bytes] | None = None) -> None:
-        chip = Chip(10)
-        self._parts = [Partition(chip, *part) for part in ((0, 2), (2, 4), (6, 4))]
+        self.chip = Chip(10)
+        self._parts = [Partition(self.chip, *part) for part in ((0, 2), (2, 4), (6, 4))]
         self.slots = self.read()
         self.slots.activate(1, FACTORY, 0)
         self.shell = Shell({} if storage is None else storage)
@@ -47,8 +48,18 @@ class Board:
     def turn(self, now_ms: int) -> None:
         self.health.turn_was_well(now_ms)
 
-    def fail(self, now_ms: int) -> None:
-        self.health.note_error(ValueError(), now_ms, {}, lambda line: None)
+    def fail(self, now_ms: int, come_ms: int | None = None) -> bool:
+        return self.health.note_error(MemoryError(), now_ms, {}, lambda line: None, come_ms)
+
+    def fail_for(self, host: Host | None, now_ms: int) -> bool:
+        """End what a host asks, or a stranger, in an error; tell whether it is excused."""
+        self.shell.advance(now_ms - self.shell.now_ms)
+        if host is None:
+            self.shell.receive_datagram(b"\x51\x02\0\0\0", "stranger")
+        else:
+            host.send(host.protect(GET, ["system"]))
+        self.shell.datagrams.clear()
+        return self.fail(now_ms, now_ms)
 
     @property
     def is_confirmed(self) -> bool:
@@ -134,3 +145,80 @@ def test_after_ten_minutes_it_starts_again_and_says_why(has_owner: bool) -> None
     assert last["reason"] == f"on trial: {why} for ten minutes"
     assert last["early"] == 0
     assert board.read().tries == TRIES
+
+
+def other(owner: Host, role: str) -> Host | None:
+    """Return the host of somebody in this role who was heard before, None for a stranger."""
+    if role == "stranger":
+        return None
+    fields = {"scopes": ["system:read"]} if role == "service" else {}
+    host = owner.enrol(name=role, role=role, **fields)
+    host.request(GET, ["system"])
+    return host
+
+
+@pytest.mark.parametrize("role", ["stranger", "viewer", "service"])
+@pytest.mark.parametrize("pause_ms", [100, 3700, 30_000])
+def test_who_may_not_command_neither_holds_it_up_nor_ends_it(role: str, pause_ms: int) -> None:
+    board = Board()
+    owner = owner_of(board)
+    rival = other(owner, role)
+    for now_ms in range(1000, MINUTE_MS, pause_ms):
+        owner.request(GET, ["system"])
+        assert board.fail_for(rival, now_ms)
+        board.turn(now_ms)
+    assert not board.is_confirmed
+    board.shell.advance(MINUTE_MS - board.shell.now_ms)
+    owner.request(GET, ["system"])
+    board.turn(MINUTE_MS)
+    assert board.is_confirmed
+
+
+@pytest.mark.parametrize("role", ["driver", "owner"])
+def test_who_may_command_ends_it(role: str) -> None:
+    board = Board()
+    rival = other(owner_of(board), role)
+    assert not board.fail_for(rival, 1000)
+    board.turn(1000 + MINUTE_MS - 1)
+    assert not board.is_confirmed
+    for now_ms in range(60_001, 60_016):
+        assert not board.fail_for(rival, now_ms)
+    with pytest.raises(RestartedError):
+        board.fail_for(rival, 60_016)
+
+
+def test_what_fails_for_everybody_once_an_owner_was_served_is_not_confirmed() -> None:
+    """A leak that leaves no room to verify anything looks like errors of strangers."""
+    board = Board()
+    owner_of(board)
+    for now_ms in range(30_000, 10 * MINUTE_MS, 1000):
+        assert board.fail_for(None, now_ms)
+        board.turn(now_ms)
+        assert not board.is_confirmed
+    with pytest.raises(RestartedError):
+        board.turn(10 * MINUTE_MS)
+
+
+def test_an_error_of_nobodys_counts_whoever_asks_meanwhile() -> None:
+    board = Board()
+    owner_of(board)
+    assert not board.fail(59_000)
+    board.turn(61_000)
+    assert not board.is_confirmed
+
+
+def test_it_is_not_said_to_be_confirmed_before_that_is_durable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    board = Board()
+    owner_of(board)
+    writer = SlotWriter(board.slots, "emulator", board.crashes, 1)
+    with monkeypatch.context() as broken:
+        broken.setattr(Partition, "writeblocks", lambda *_: -5)
+        with pytest.raises(OSError, match="5"):
+            board.turn(MINUTE_MS)
+    assert writer.is_trial
+    assert not board.is_confirmed
+    board.turn(MINUTE_MS + 1000)
+    assert board.is_confirmed
+    assert not writer.is_trial
