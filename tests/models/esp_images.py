@@ -1,6 +1,8 @@
 """Images of MicroPython as its download page has them, but for the programs: those are noise.
 
-They differ from real ones in that nothing runs them; esptool takes them for sound.
+They differ from real ones in that nothing runs them; esptool takes them for sound. As in real ones
+the description names no project, and the partition table no file system: MicroPython adds one at
+its start where there is none (ports/esp32/main.c, boards/sdkconfig.base, partitions-4MiBplus.csv).
 """
 
 import hashlib
@@ -16,7 +18,6 @@ STOCK_TABLE = [
     Partition("nvs", 1, 2, 0x9000, 0x6000),
     Partition("phy_init", 1, 1, 0xF000, 0x1000),
     Partition("factory", 0, 0, APP_OFFSET, 0x1F0000),
-    Partition("vfs", 1, 0x81, 0x200000, 0x200000),
 ]
 
 
@@ -41,16 +42,14 @@ def esp_image(chip: str, segments: list[bytes]) -> bytes:
 def app(
     chip: str = "esp32",
     build: str = "ESP32_GENERIC-SPIRAM",
-    version: str = "1.29.0",
-    project: str = "micropython",
+    version: str = "v1.29.0",
+    project: str = "",
     is_frozen: bool = False,
     size: int = 40_000,
 ) -> bytes:
-    """Return an application that says this of itself."""
-    description = struct.pack(
-        "<III4x32s32s160x", 0xABCD5432, 0, 0, f"v{version}".encode(), project.encode()
-    )
-    words = [f"MicroPython v{version} on 2026-06-01", build]
+    """Return an application that says this of itself; with a project's name, another's."""
+    description = struct.pack("<III4x32s32s160x", 0xABCD5432, 0, 0, b"", project.encode())
+    words = [f"3.4.0; MicroPython {version} on 2026-06-01" if not project else "v1", build]
     if is_frozen:
         words.append("firmware/loader.py")
     text = b"".join(word.encode() + b"\0" for word in ["", *words])

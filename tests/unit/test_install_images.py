@@ -61,6 +61,21 @@ def test_an_image_is_taken_apart(board: Board, file: Callable[..., Path]) -> Non
     check_fits(image, board)
 
 
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ("v1.26.1", (1, 26)),
+        ("v1.30.0-preview.12.g0577a5f26-dirty", (1, 30)),
+        ("v1.16-237-g1613dc8a1-dirty", (1, 16)),
+        ("963e599ec-dirty", None),
+    ],
+)
+def test_the_banner_tells_the_version(
+    said: str, version: tuple[int, int] | None, file: Callable[..., Path]
+) -> None:
+    assert read_micropython(file(s3(version=said))).version == version
+
+
 def test_esptool_takes_the_models_for_sound_and_our_change_too(tmp_path: Path) -> None:
     bootloader = read_image(esp_images.micropython("esp32s3")).for_flash(16).data
     for name, data in (("app", esp_images.app()), ("bootloader", bootloader)):
@@ -94,6 +109,11 @@ def test_each_changed_byte_of_an_image_is_noticed() -> None:
         pytest.param(esp_images.app(), "without its bootloader", id="application alone"),
         pytest.param(s3(project="esphome"), "its program is esphome", id="another program"),
         pytest.param(
+            esp_images.micropython("esp32s3", esp_images.esp_image("esp32s3", [bytes(40_000)])),
+            "its program is unknown",
+            id="nameless program",
+        ),
+        pytest.param(
             esp_images.micropython("esp32s3", esp_images.app("esp32c6")),
             "for different chips",
             id="mixed",
@@ -118,7 +138,7 @@ def test_foreign_and_broken_files_are_refused(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        pytest.param(s3(version="1.25.1"), "is MicroPython 1.25, Carport needs 1.26", id="old"),
+        pytest.param(s3(version="v1.25.1"), "is MicroPython 1.25, Carport needs 1.26", id="old"),
         pytest.param(s3(build="ESP32_GENERIC_S3"), "another build than .*OCT", id="no PSRAM"),
         pytest.param(esp_images.micropython(), "is for the esp32, LilyGo", id="chip"),
         pytest.param(s3(size=0x1F0000), "larger than the 1984 KiB", id="too large"),
@@ -148,8 +168,8 @@ def test_another_hash_than_the_one_asked_for_is_refused(file: Callable[..., Path
 
 def test_the_newest_file_that_fits_is_found(board: Board, file: Callable[..., Path]) -> None:
     folder = file(b"noise", "zzz.bin").parent
-    file(s3(version="1.28.0"), "ESP32_GENERIC_S3-SPIRAM_OCT-20260401-v1.28.0.bin")
-    newest = file(s3(version="1.101.0"), "ESP32_GENERIC_S3-SPIRAM_OCT-20260701-v1.101.0.bin")
+    file(s3(version="v1.28.0"), "ESP32_GENERIC_S3-SPIRAM_OCT-20260401-v1.28.0.bin")
+    newest = file(s3(version="v1.101.0"), "ESP32_GENERIC_S3-SPIRAM_OCT-20260701-v1.101.0.bin")
     file(s3(build="ESP32_GENERIC_S3"), "ESP32_GENERIC_S3-20260801-v1.102.0.bin")
     assert find_image(board, folder).path == newest
 
@@ -165,7 +185,7 @@ def test_where_there_is_no_file_it_says_which_to_get(board: Board, tmp_path: Pat
 def test_a_single_file_that_does_not_fit_is_told_why(
     board: Board, file: Callable[..., Path]
 ) -> None:
-    path = file(s3(version="1.20.0"))
+    path = file(s3(version="v1.20.0"))
     with pytest.raises(UsageError, match=r"is MicroPython 1\.20"):
         find_image(board, path.parent)
 

@@ -4,7 +4,9 @@ The file holds what goes to flash from the chip's first program on: bootloader, 
 application. Bootloader and application are used as they are, the partition table is not.
 
 No list of official hashes exists here. An image is sound by its own checksums; that it is the one
-that MicroPython published, only its SHA-256 beside the download page's can tell.
+that MicroPython published, only its SHA-256 beside the download page's can tell. That it is
+MicroPython at all its banner says: its builds leave the project's name out of the description
+(ports/esp32/boards/sdkconfig.base, APP_EXCLUDE_PROJECT_NAME_VAR).
 
 Nothing here was tried with a real board yet.
 """
@@ -21,16 +23,19 @@ from carport.install.partitions import TABLE_OFFSET, TableError, carport_table, 
 
 OLDEST_VERSION = (1, 26)
 BOOTLOADER_OFFSETS = {"esp32": 0x1000, "esp32s3": 0x0, "esp32c6": 0x0}
-_PROJECT = "micropython"
 _LARGEST_BYTES = 32 * 1024 * 1024
 
-_VERSION = re.compile(rb"MicroPython v(\d+)\.(\d+)[.\d]*[-.\w]* on \d{4}-")
+# A build from a clone without tags has a commit's hash in place of the version.
+_BANNER = re.compile(rb"MicroPython (?:v(\d+)\.(\d+))?[-.\w]* on \d{4}-\d\d-\d\d")
 _FROZEN = b"firmware/loader.py\0"  # as MicroPython names what is frozen
 
 
 @dataclass(frozen=True)
 class MicroPythonImage:
-    """What a file holds; is_frozen: it was built with firmware/manifest.py."""
+    """What a file holds.
+
+    version: None if it does not say. is_frozen: it was built with firmware/manifest.py.
+    """
 
     path: Path
     sha256: str
@@ -176,15 +181,15 @@ def _take_apart(path: Path, data: bytes, digest: str) -> MicroPythonImage:
     app = read_image(data[apps[0].offset - offset :])
     if app.chip_id != bootloader.chip_id:
         raise ImageError("its parts are for different chips")
-    if app.project != _PROJECT:
+    banner = _BANNER.search(app.data)
+    if banner is None:
         raise ImageError(f"its program is {app.project or 'unknown'}")
-    version = _VERSION.search(app.data)
     return MicroPythonImage(
         path=path,
         sha256=digest,
         chip=bootloader.chip,
         bootloader=bootloader,
         app=app,
-        version=(int(version[1]), int(version[2])) if version else None,
+        version=(int(banner[1]), int(banner[2])) if banner[1] else None,
         is_frozen=_FROZEN in app.data,
     )
