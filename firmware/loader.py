@@ -5,7 +5,8 @@
     on trial                        one try less, durably; then it runs
     its package is not whole        back to the previous one, and that one runs
     any other error                 the same on trial; else the previous one, for this start
-    nothing was flashed that runs   any slot that is whole, for then nothing else could run
+    nothing was flashed that runs   a slot that is whole, for nothing else could run; on trial if
+                                    there are two, for one of them may have failed
 
 An update never changes this file: it has to work whatever is in the slots. An error here costs the
 slot, not the start. The slot's firmware is imported under the same names, so ours are forgotten
@@ -41,7 +42,7 @@ def run(flash: str = "") -> None:
         if main is None and not slot:
             from firmware.slot_choice import mount_any, port_of
 
-            slot = mount_any(port_of(sys.platform), flash)
+            slot, is_trial = mount_any(port_of(sys.platform), flash)
             if not slot:
                 print("loader: there is no firmware: run carport flash")
                 return  # to the REPL

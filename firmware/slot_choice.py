@@ -3,7 +3,7 @@
 A port is firmware/ports/*/slots.py.
 """
 
-from firmware.slots import DAMAGED, FACTORY, NAMES, SLOTS, UNPROVEN
+from firmware.slots import CONFIRMED, DAMAGED, FACTORY, NAMES, SLOTS, TRIES, UNPROVEN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,31 @@ _WHY = ("", "has not proven itself", "is damaged")
 
 def mount_chosen(port: "Any", flash: str) -> "tuple[int, bool]":
     """Mount the slot that is to run; return it, 0 if there is none, and whether it is on trial."""
-    slots = port.open_slots(flash)
+    return _mount(port, port.open_slots(flash))
+
+
+def mount_any(port: "Any", flash: str) -> "tuple[int, bool]":
+    """Mount a slot that is whole, from now on: the first one, on trial if both are."""
+    try:
+        slots = port.open_slots(flash)
+    except OSError:
+        return FACTORY, False
+    whole = [slot for slot in SLOTS if _is_whole(slots, slot)]
+    if not whole:
+        return FACTORY, False
+    print("loader: nothing says which slot is to run")
+    slots.active, slots.previous, slots.tries = whole[0], FACTORY, CONFIRMED
+    if len(whole) > 1:
+        slots.previous, slots.tries = whole[1], TRIES
+    try:
+        slots.save()
+    except OSError as error:  # then in this start
+        print("loader:", repr(error))
+    return _mount(port, slots)
+
+
+def _mount(port: "Any", slots: "Slots") -> "tuple[int, bool]":
+    """Mount the active slot, or what is to run in its place."""
     while slots.active != FACTORY:
         slot = slots.active
         try:
@@ -35,29 +59,6 @@ def mount_chosen(port: "Any", flash: str) -> "tuple[int, bool]":
     return FACTORY, False
 
 
-def mount_any(port: "Any", flash: str) -> int:
-    """Mount the first slot that is whole, from now on; return it, 0 if there is none."""
-    try:
-        slots = port.open_slots(flash)
-    except OSError:
-        return FACTORY
-    for slot in SLOTS:
-        try:
-            if _mount_whole(port, slots, slot, ", for there is nothing else"):
-                break
-        except Exception as error:  # noqa: BLE001 - maybe the other one
-            print("loader: slot", NAMES[slot], repr(error))
-    else:
-        return FACTORY
-    try:
-        if slots.active == FACTORY:  # else it can be read by now
-            slots.active = slot
-            slots.save()
-    except OSError as error:  # then in this start
-        print("loader:", repr(error))
-    return slot
-
-
 def _try(port: "Any", slots: "Slots", slot: int) -> int:
     """Mount a slot; return 0, or why it must not run."""
     if not slots.tries:
@@ -68,17 +69,21 @@ def _try(port: "Any", slots: "Slots", slot: int) -> int:
         slots.save()
         port.start_watchdog()
         trial = ", on trial"
-    return 0 if _mount_whole(port, slots, slot, trial) else DAMAGED
-
-
-def _mount_whole(port: "Any", slots: "Slots", slot: int, said: str) -> bool:
-    """Mount a slot if its package is whole; tell whether it is."""
     head = slots.head(slot)
     if head is None or not slots.is_whole(slot, head):
-        return False
+        return DAMAGED
     port.mount(slots.device(slot), head)
-    print("loader: slot", NAMES[slot], "runs:", head.name + said)
-    return True
+    print("loader: slot", NAMES[slot], "runs:", head.name + trial)
+    return 0
+
+
+def _is_whole(slots: "Slots", slot: int) -> bool:
+    """Tell whether a slot holds a package that is whole, and can be read."""
+    try:
+        head = slots.head(slot)
+        return head is not None and slots.is_whole(slot, head)
+    except OSError:
+        return False
 
 
 def port_of(platform: str) -> "Any":

@@ -202,25 +202,48 @@ def test_a_package_without_firmware_does_not_run_as_what_was_flashed(board: Boar
     assert board.boot().endswith("it is a False\n")
 
 
-def test_a_board_with_code_in_its_slots_alone_runs_one_that_is_whole(board: Board) -> None:
-    """A stock board has nothing else: no flipped byte of the record may end it."""
+@pytest.fixture
+def stock(board: Board) -> Board:
+    """A board with a stock MicroPython, whose code is in its slots alone."""
     (board.code / "firmware/main.py").unlink()
-    for slot in (1, 2):
-        said = board.boot()
-        assert ", for there is nothing else\n" in said
-        assert said.endswith(f"it is {NAMES[slot]} False\n")
-        assert (board.slots().active, board.slots().previous) == (slot, FACTORY)
-        board.flip(slot, 600)
-    assert board.boot().endswith("loader: there is no firmware: run carport flash\n")
+    return board
 
 
-def test_nor_does_a_trial_that_cannot_be_mounted(board: Board) -> None:
-    (board.code / "firmware/main.py").unlink()
-    board.put(2, package_of(b"no file system"))
-    board.record(active=2, previous=1, tries=TRIES)
-    assert board.boot().endswith("it is a False\n")
-    assert board.boot().endswith("it is a False\n")
-    assert (board.slots().active, board.slots().tries) == (1, CONFIRMED)
+@pytest.mark.parametrize("slot", [1, 2])
+def test_without_a_record_a_stock_board_runs_what_is_whole(stock: Board, slot: int) -> None:
+    stock.flip(3 - slot, 600)
+    said = stock.boot()
+    assert "loader: nothing says which slot is to run\n" in said
+    assert said.endswith(f"it is {NAMES[slot]} False\n")
+    slots = stock.slots()
+    assert (slots.active, slots.previous, slots.tries) == (slot, FACTORY, CONFIRMED)
+    assert "nothing says" not in stock.boot()
+    stock.flip(slot, 600)
+    assert stock.boot().endswith("loader: there is no firmware: run carport flash\n")
+
+
+def test_without_a_record_neither_of_two_has_proven_itself(stock: Board) -> None:
+    """One of them may have failed its trial: it is watched, and does not hang for ever."""
+    for _ in range(TRIES):
+        said = stock.boot()
+        assert said.endswith("it is a True\n")
+        assert "fed\nloader: slot a runs: " in said
+    assert stock.boot().endswith("it is b False\n")
+    assert (stock.slots().active, stock.slots().outcome) == (2, UNPROVEN)
+
+
+def test_without_a_record_what_cannot_be_mounted_costs_the_other_nothing(stock: Board) -> None:
+    stock.put(1, package_of(b"no file system"))
+    assert stock.boot().endswith("it is b False\n")
+    assert stock.boot().endswith("it is b False\n")
+
+
+def test_a_trial_that_cannot_be_mounted_costs_the_one_before_nothing(stock: Board) -> None:
+    stock.put(2, package_of(b"no file system"))
+    stock.record(active=2, previous=1, tries=TRIES)
+    assert stock.boot().endswith("it is a False\n")
+    assert stock.boot().endswith("it is a False\n")
+    assert (stock.slots().active, stock.slots().tries) == (1, CONFIRMED)
 
 
 SHA_OF_ABC = bytes.fromhex("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
