@@ -17,6 +17,7 @@ from hw.wiring import (
     DIVIDER,
     FUSE,
     LOWER_KOHM,
+    SELECT_KOHM,
     SUPPLY,
     Wire,
     bus_plug,
@@ -33,7 +34,7 @@ NO_DOT = (
 
 _SIMPLE_NOTES = {
     SUPPLY: "bench supply, or OBD 16 (+) and 4 (-)",
-    FUSE: "at the supply's end of the wire",
+    FUSE: "at the supply's end of the wire; then D1, D2 of the schematic",
     CONVERTER: "automotive: reverse polarity, 40 V",
 }
 
@@ -122,7 +123,7 @@ def _title(board: Board, part: str) -> str:
         return board.title.split(" with ")[0]
     if part.startswith("module"):
         return "MCP2515 module"
-    return "plug" if part.startswith(("bus", SUPPLY)) else part
+    return "plug" if part.startswith(("bus", SUPPLY)) else ""
 
 
 def _notes(board: Board, part: str) -> str:
@@ -131,7 +132,9 @@ def _notes(board: Board, part: str) -> str:
     for index, controller in enumerate(board.can):
         if part == controller.terminal and controller.is_module:
             assert controller.crystal_hz is not None
-            return f"crystal {controller.crystal_hz // 1_000_000} MHz; 120 ohm jumper off in a car"
+            crystal = f"crystal {controller.crystal_hz // 1_000_000} MHz"
+            select = f"{SELECT_KOHM} kOhm from CS to VCC (logic)"
+            return f"{crystal}; {select}; 120 ohm jumper off in a car"
         if part == bus_plug(index):
             return "the car's second bus" if index else "bench, or the car's bus (OBD: H 6, L 14)"
     return _SIMPLE_NOTES.get(part, "")

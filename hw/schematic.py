@@ -16,7 +16,7 @@ from schemdraw import elements as elm
 from schemdraw.segments import SegmentText
 
 from carport.hardware import Board, Controller
-from hw.wiring import LOWER_KOHM, bus_plug, has_own_divider, is_isolated, upper_kohm
+from hw.wiring import LOWER_KOHM, SELECT_KOHM, bus_plug, has_own_divider, is_isolated, upper_kohm
 
 _Align = Literal["left", "center", "right"]
 
@@ -26,6 +26,7 @@ _CONTROLLER = (16.5, 19.5)
 _TRANSCEIVER = (22.5, 26.0)
 _TERMINATION = 28.5
 _PLUG = (32.0, 34.5)
+_SELECT = 13.4
 _SMALL = 11
 
 
@@ -44,6 +45,7 @@ class _Sheet:
     def __init__(self, drawing: schemdraw.Drawing, board: Board) -> None:
         self._drawing = drawing
         self._board = board
+        self._has_modules = any(controller.is_module for controller in board.can)
 
     def draw(self) -> None:
         """Draw all of it."""
@@ -58,7 +60,10 @@ class _Sheet:
         self._text(1.4, 1.0, "supply\n+12 V", halign="right")
         add(elm.Dot(open=True).at((1.6, 1.0)))
         add(elm.Fuse().at((1.6, 1.0)).right().label("F1, 1 A"))
-        after_fuse = add(elm.Dot()).center
+        self._text(1.4, -0.6, "supply\nGND", halign="right")
+        add(elm.Dot(open=True).at((1.6, -0.6)))
+        add(elm.Ground().at(add(elm.Line().at((1.6, -0.6)).right().length(1)).end))
+        after_fuse = add(elm.Dot().at((4.1, 1.0))).center
         self._text(after_fuse.x + 0.1, after_fuse.y - 0.6, "12 V, fused", _SMALL, "left")
         add(elm.Schottky().at(after_fuse).right().length(3.2))
         self._text(after_fuse.x + 1.6, after_fuse.y + 0.6, "D1, reverse polarity", _SMALL)
@@ -111,6 +116,11 @@ class _Sheet:
         y -= 1.0
         self._text(x + 0.15, y, "GND", _SMALL, "left")
         add(elm.Ground().at(add(elm.Line().at((x, y)).left().length(1.5)).end))
+        if self._has_modules:
+            y -= 1.4
+            self._text(x + 0.15, y, "3V3", _SMALL, "left")
+            add(elm.Line().at((x, y)).left().length(3))
+            self._text(x - 3.2, y, "3V3, to each module", _SMALL, "right")
         y -= 1.6
         self._pin(x, y, board.button, "right")
         button = add(elm.Button().at((x, y)).left().length(3).label("button", fontsize=_SMALL))
@@ -123,12 +133,17 @@ class _Sheet:
             y -= 2.2
         elif board.led is not None:
             self._pin(x, y, board.led, "right")
-            is_ours = any(controller.is_module for controller in board.can)
-            value = "1 kΩ" if is_ours else "on the board"
+            value = "1 kΩ" if self._has_modules else "on the board"
             add(elm.Resistor().at((x, y)).left().length(2.5).label(value, fontsize=_SMALL))
             add(elm.LED().left().length(2).label("LED", fontsize=_SMALL, loc="bottom"))
             add(elm.Ground())
             y -= 2.2
+        if board.stay_on is not None:
+            self._pin(x, y, board.stay_on["pin"], "right")
+            add(elm.Line().at((x, y)).left().length(3))
+            level = "high" if board.stay_on["level"] else "low"
+            self._text(x - 3.2, y, f"held {level}:\nkeeps the supply on", _SMALL, "right")
+            y -= 1.6
         if board.supply_sense is None:
             return y
         self._pin(x, y, board.supply_sense["pin"], "right")
@@ -145,10 +160,10 @@ class _Sheet:
         add(elm.Resistor().at(node).down().length(2))
         self._text(x - 3.4, y - 1.0, f"{LOWER_KOHM} kΩ", _SMALL, "right")
         add(elm.Ground())
-        add(elm.Capacitor().at((x - 1.5, y)).down().length(2))
-        self._text(x - 1.1, y - 1.4, "100 nF", _SMALL, "left")
+        add(elm.Capacitor().at((x - 1.8, y)).down().length(2))
+        self._text(x - 1.4, y - 1.4, "100 nF", _SMALL, "left")
         add(elm.Ground())
-        add(elm.Dot().at((x - 1.5, y)))
+        add(elm.Dot().at((x - 1.8, y)))
         return y - 3.6
 
     def _bus(self, index: int, controller: Controller, y: float, spi: Controller | None) -> float:
@@ -174,7 +189,8 @@ class _Sheet:
             self._pin(_CHIP[1], enables_y, pin, "left")
             self._line(_CHIP[1], _CHIP[1] + 1, enables_y)
             meaning = "high" if level else "low"
-            self._text(_CHIP[1] + 1.2, enables_y, f"held {meaning}", _SMALL, "left")
+            text = f"held {meaning}, for the transceiver"
+            self._text(_CHIP[1] + 1.2, enables_y, text, _SMALL, "left")
             enables_y -= _ROW
         self._to_the_plug(index, controller, transceiver_y)
         rows = 6 if is_isolated(controller) else 5
@@ -191,9 +207,11 @@ class _Sheet:
         if controller.reset is not None:
             pins.append(("RESET", controller.reset, True))
         self._box(_CONTROLLER[0], y + 0.8, _CONTROLLER[1], y - (len(pins) - 1) * _ROW - 0.6)
-        voltage = " at 3.3 V" if controller.is_module else ""
-        title = f"MCP2515{voltage}, {controller.crystal_hz // 1_000_000} MHz"
+        title = f"MCP2515, {controller.crystal_hz // 1_000_000} MHz"
         self._text(sum(_CONTROLLER) / 2, y + 1.2, title, _SMALL)
+        if controller.is_module:
+            self._supply(_CONTROLLER[1], y - 3 * _ROW, "3V3", 1)
+            self._select(y)
         for name, pin, has_line in pins:
             self._text(_CONTROLLER[0] + 0.15, y, name, _SMALL, "left")
             if has_line:
@@ -214,8 +232,9 @@ class _Sheet:
             lines.append(("GND", low - _ROW))
         bottom = lines[-1][1] - 0.6
         self._box(_TRANSCEIVER[0], y + 0.8, _TRANSCEIVER[1], bottom)
-        voltage = " at 5 V" if controller.is_module else ""
-        self._text(sum(_TRANSCEIVER) / 2, y + 1.2, f"{controller.transceiver}{voltage}", _SMALL)
+        self._text(sum(_TRANSCEIVER) / 2, y + 1.2, controller.transceiver, _SMALL)
+        if controller.is_module:
+            self._supply(_TRANSCEIVER[0], y - 2 * _ROW, "5 V", -1)
         for row, name in enumerate(("TXD", "RXD")):
             self._text(_TRANSCEIVER[0] + 0.15, y - row * _ROW, name, _SMALL, "left")
         self._box(_PLUG[0], y + 0.8, _PLUG[1], bottom)
@@ -232,6 +251,27 @@ class _Sheet:
         switch = add(elm.Switch().at((_TERMINATION, y)).down().length(0.9))
         add(elm.Resistor().at(switch.end).down().toy(low))
         self._text(_TERMINATION + 0.6, (y + low) / 2 - 0.3, "120 Ω:\noff in a car", _SMALL, "left")
+
+    def _supply(self, x: float, y: float, voltage: str, outwards: int) -> None:
+        """Draw VCC in row y of a side at x, and GND below it; outwards: 1 to the right, or -1."""
+        outside: _Align = "left" if outwards > 0 else "right"
+        inside: _Align = "right" if outwards > 0 else "left"
+        end = x + 0.6 * outwards
+        for row, name in enumerate(("VCC", "GND")):
+            self._text(x - 0.15 * outwards, y - row * _ROW, name, _SMALL, inside)
+            self._line(x, end, y - row * _ROW)
+        self._text(end + 0.1 * outwards, y, voltage, _SMALL, outside)
+        self._drawing.add(elm.Ground().at((end, y - _ROW)))
+
+    def _select(self, y: float) -> None:
+        """Draw the resistor of a module's CS, whose rows begin at y."""
+        add = self._drawing.add
+        select = (_SELECT, y - 3 * _ROW)
+        add(elm.Dot().at(select))
+        above = add(elm.Line().at(select).up().toy(y + 0.1)).end
+        add(elm.Resistor().at(above).up().length(1))
+        self._text(_SELECT + 0.35, y + 0.6, f"{SELECT_KOHM} kΩ", _SMALL, "left")
+        self._text(_SELECT, y + 1.35, "3V3", _SMALL)
 
     def _box(self, left: float, top: float, right: float, bottom: float) -> None:
         corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]

@@ -90,12 +90,16 @@ def _sense(board: Board) -> str:
 def _pins(board: Board) -> list[tuple[str, str]]:
     """Return the pins with what each is for, and the level of an output that is held."""
     held = {pin: level for controller in board.can for pin, level in controller.outputs}
+    if board.stay_on is not None:
+        held[board.stay_on["pin"]] = board.stay_on["level"]
     rows = []
     for purpose, pin in board.pins().items():
         for index in range(len(board.can)):
             purpose = purpose.replace(f"CAN {index} ", f"bus {index + 1} ")
         if pin in held:
-            purpose = purpose.replace(f"output {pin}", "held high" if held[pin] else "held low")
+            level = "held high" if held[pin] else "held low"
+            purpose = purpose.replace(f"output {pin}", level)
+            purpose = purpose.replace("stay on", f"{level}: it keeps the supply on")
         rows.append((str(pin), purpose))
     return rows
 

@@ -23,7 +23,13 @@ CONVERTER_PART = Part(
     [6, 20],
     "a USB supply, on the bench",
 )
+DIODE_PART = Part(
+    "Schottky diode, 1 A, 60 V, where nothing behind it stands reverse polarity", 1, [1, 2]
+)
 TVS_PART = Part("TVS diode for the 12 V, where nothing behind it has one", 1, [1, 3])
+SELECT_KOHM = 10
+"""From a module's CS to its 3.3 V: nothing else keeps it unselected while no program runs."""
+
 LOWER_KOHM = 15
 """The lower resistor of the divider; a board's `divider` tells the upper one."""
 
@@ -62,7 +68,7 @@ def parts(board: Board) -> dict[str, list[str]]:
 def to_buy(board: Board) -> list[Part]:
     """Return all that a builder buys for a car: the board's own parts, then what feeds it."""
     converter = [] if board.supply == "12v" else [CONVERTER_PART]
-    return [*board.parts, *converter, FUSE_PART, TVS_PART]
+    return [*board.parts, *converter, FUSE_PART, DIODE_PART, TVS_PART]
 
 
 def upper_kohm(board: Board) -> int:

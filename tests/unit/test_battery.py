@@ -44,8 +44,6 @@ def test_a_battery_of_40_ah_and_a_car_alone() -> None:
 
 def test_sleeping_is_between_awake_and_asleep_and_less_with_each_longer_interval() -> None:
     for draw in DRAWS.values():
-        if draw.asleep_ma is None:
-            continue
         averages = [average_ma(draw, interval_s) for interval_s in (None, *INTERVALS_S)]
         assert averages[0] == draw.awake_ma
         assert averages == sorted(averages, reverse=True)
@@ -54,7 +52,6 @@ def test_sleeping_is_between_awake_and_asleep_and_less_with_each_longer_interval
 
 def test_a_share_of_the_time() -> None:
     assert average_ma(Draw("half", 10.0, 2.0), 65.0) == pytest.approx(6.0)
-    assert average_ma(Draw("cannot sleep", 10.0, None), 65.0) == 10.0
 
 
 def test_a_converter_makes_less_current_of_more_voltage() -> None:

@@ -14,6 +14,7 @@ import pytest
 from carport.errors import UsageError
 from carport.hardware import Board, board_named, installed_boards, load_board
 from carport.hardware.checks import check_description
+from carport.hardware.chips import CHIPS
 from hw.draw import PAGE
 from hw.tables import fill
 from tests.vm import REPOSITORY, run_script
@@ -51,17 +52,17 @@ PINS = {
         "button": 0,
         "LED": 10,
         "supply sense": 9,
+        "stay on": 17,
         "CAN 0 tx": 14,
         "CAN 0 rx": 13,
-        "CAN 0 output 17": 17,
         "CAN 0 output 38": 38,
     },
     "rejsacan-6": {
         "button": 9,
         "LED": 19,
+        "stay on": 18,
         "CAN 0 tx": 3,
         "CAN 0 rx": 23,
-        "CAN 0 output 18": 18,
         "CAN 0 output 2": 2,
         "CAN 1 tx": 21,
         "CAN 1 rx": 20,
@@ -91,8 +92,8 @@ PINS = {
     "waveshare-s3": {"button": 0, "CAN 0 tx": 15, "CAN 0 rx": 16},
 }
 HELD = {
-    "rejsacan-3": [[[17, 1], [38, 0]]],
-    "rejsacan-6": [[[18, 1], [2, 0]], [[22, 0]]],
+    "rejsacan-3": [[[38, 0]]],
+    "rejsacan-6": [[[2, 0]], [[22, 0]]],
     "t-can485": [[[16, 1], [23, 0]]],
 }
 CRYSTALS_MHZ = {"devkit-mcp2515": [8, 8], "esp32-can-x2": [16], "t-2can": [16]}
@@ -225,6 +226,9 @@ def test_settings_have_the_pins_that_the_firmware_opens(name: str) -> None:
     assert (led["ws2812"] if isinstance(led, dict) else led) == pins.get("LED")
     assert settings.get("wake") == WAKES.get(name)
     assert settings.get("supply_sense", {}).get("pin") == pins.get("supply sense")
+    assert settings.get("stay_on") == (
+        {"pin": pins["stay on"], "level": 1} if "stay on" in pins else None
+    )
     for index, wiring in enumerate(settings["can"]):
         mine = {k.split()[2]: v for k, v in pins.items() if k.startswith(f"CAN {index} ")}
         if "crystal_hz" in wiring:
@@ -258,7 +262,7 @@ def test_the_firmware_opens_these_pins(tmp_path: Path) -> None:
         sense: list[dict[str, Any]] = [{"sense": pin} for pin in of("supply sense")]
         assert opened == sense + ([spi] if spi else [])
         held = {pin: level for bus in HELD.get(name, []) for pin, level in bus}
-        high = dict.fromkeys(of(" cs") + of(" reset"), 1)
+        high = dict.fromkeys(of(" cs") + of(" reset") + of("stay on"), 1)
         dark = dict.fromkeys(of("LED"), 0)
         levels = {int(pin): level for pin, level in outputs.items()}
         if name == "t-can485":
@@ -277,6 +281,13 @@ def test_only_the_buses_of_the_car_are_wired_and_can_wake() -> None:
     settings = board("t-2can").settings(1)
     assert [wiring["cs"] for wiring in settings["can"]] == [10]
     assert settings["wake"] == 8
+
+
+def test_a_chip_select_is_held_in_deep_sleep_or_has_a_resistor() -> None:
+    for described in all_boards():
+        for controller in described.can:
+            pins = {controller.cs, controller.reset} - {None}
+            assert controller.is_module or pins <= CHIPS[described.chip].holds
 
 
 def test_what_stock_micropython_will_do_for() -> None:
@@ -357,6 +368,10 @@ def test_no_such_board() -> None:
         ("devkit-mcp2515", "pin = 34", "pin = 25", "GPIO 25 cannot measure while Wi-Fi is on"),
         ("devkit-mcp2515", "7.667", "0.13", "divider is how many times"),
         ("rejsacan-6", "id = 2", "id = 1", "CAN 1: id counts the chip's own controllers"),
+        ("rejsacan-3", "pin = 17", "pin = 40", "stay on: GPIO 40 cannot be held in deep sleep"),
+        ("rejsacan-3", "pin = 17", "pin = 23", "stay on: the esp32s3 has no GPIO 23 to use"),
+        ("rejsacan-3", "level = 1", "level = 2", "stay on: level is 0 or 1"),
+        ("rejsacan-3", ", level = 1", "", "stay_on: level is missing"),
     ],
 )
 def test_a_wrong_description_is_told_once(
@@ -376,7 +391,7 @@ def test_a_wrong_description_is_told_once(
 WRONG: tuple[Any, ...] = ("x", 3, -1, True, 1.5, [], {}, [1], [[1]], [{}], [[1, 1], 2])
 
 
-@pytest.mark.parametrize("name", ["devkit-mcp2515", "t-2can", "t-can485"])
+@pytest.mark.parametrize("name", ["devkit-mcp2515", "t-2can", "t-can485", "rejsacan-3"])
 def test_whatever_stands_there_is_no_traceback(name: str) -> None:
     text = (BOARDS / f"{name}.toml").read_text(encoding="utf-8")
 

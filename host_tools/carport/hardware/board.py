@@ -10,6 +10,7 @@
     button                   a pin, to ground when pressed
     led                      optional: a pin, lit when high; or {ws2812 = a pin}
     supply_sense             optional: {pin, divider}: the 12 V, divided by so much, for the ADC
+    stay_on                  optional: {pin, level}: what keeps its own supply on
     [cable]                  uart, tx, rx; or usb = true for the chip's own USB port
     [spi]                    id, sck, mosi, miso: of the MCP2515s; optional hz, its clock
     [[can]]                  controller = "mcp2515" with crystal_hz, cs, interrupt, optional reset;
@@ -101,6 +102,7 @@ class Board:
     notes: list[str]
     led: int | dict[str, int] | None = None
     supply_sense: dict[str, Any] | None = None
+    stay_on: dict[str, int] | None = None
     spi: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -127,6 +129,8 @@ class Board:
             pins["LED"] = self.led_pin
         if self.supply_sense is not None:
             pins["supply sense"] = self.supply_sense["pin"]
+        if self.stay_on is not None:
+            pins["stay on"] = self.stay_on["pin"]
         pins |= {f"cable {name}": self.cable[name] for name in ("tx", "rx") if name in self.cable}
         pins |= {f"SPI {name}": self.spi[name] for name in ("sck", "mosi", "miso") if self.spi}
         for index, controller in enumerate(self.can):
@@ -155,10 +159,9 @@ class Board:
             "cable": self.cable,
             "can": [self._wiring(controller) for controller in used],
         }
-        if self.led is not None:
-            settings["led"] = self.led
-        if self.supply_sense is not None:
-            settings["supply_sense"] = self.supply_sense
+        for name in ("led", "supply_sense", "stay_on"):
+            if getattr(self, name) is not None:
+                settings[name] = getattr(self, name)
         wakes = [each.wake for each in used if each.wake in CHIPS[self.chip].rtc]
         return {**settings, "wake": wakes[0]} if wakes else settings
 

@@ -25,10 +25,11 @@ _BOARD = {
     "notes": list,
 }
 _TEXTS = ("sources", "inferred", "notes")
-_BOARD_OPTIONAL = {"led": object, "supply_sense": dict, "spi": dict}
+_BOARD_OPTIONAL = {"led": object, "supply_sense": dict, "stay_on": dict, "spi": dict}
 _CABLES = ({"uart": int, "tx": int, "rx": int}, {"usb": bool})
 _SPI = {"id": int, "sck": int, "mosi": int, "miso": int}
 _SENSE = {"pin": int, "divider": float}
+_STAY_ON = {"pin": int, "level": int}
 _PART = {"name": str, "count": int, "price_eur": list}
 _CONTROLLERS = {
     "mcp2515": {"controller": str, "crystal_hz": int, "cs": int, "interrupt": int},
@@ -79,6 +80,8 @@ def _keys(described: dict[str, Any]) -> Iterator[str]:
         yield from _table("spi: ", spi, _SPI, {"hz": int})
     if isinstance(sense := described.get("supply_sense"), dict):
         yield from _table("supply_sense: ", sense, _SENSE)
+    if isinstance(stay_on := described.get("stay_on"), dict):
+        yield from _table("stay_on: ", stay_on, _STAY_ON)
     for index, can in enumerate(_tables(described, "can")):
         name = can.get("controller")
         if not isinstance(name, str) or name not in _CONTROLLERS:
@@ -144,6 +147,12 @@ def _peripherals(described: dict[str, Any], chip: Chip) -> Iterator[str]:
             yield f"supply sense: GPIO {sense['pin']} cannot measure while Wi-Fi is on"
         if sense["divider"] < 1:
             yield "supply sense: divider is how many times the pin's voltage the supply is"
+    stay_on = described.get("stay_on")
+    if stay_on is not None:
+        if stay_on["level"] not in (0, 1):
+            yield "stay on: level is 0 or 1"
+        if stay_on["pin"] in chip.gpios and stay_on["pin"] not in chip.holds:
+            yield f"stay on: GPIO {stay_on['pin']} cannot be held in deep sleep"
     spi = described.get("spi")
     if spi is not None:
         if spi["id"] not in chip.spi_ids:
@@ -174,6 +183,8 @@ def _used(described: dict[str, Any]) -> Iterator[tuple[str, int]]:
         yield "LED", led["ws2812"] if isinstance(led, dict) else led
     if "supply_sense" in described:
         yield "supply sense", described["supply_sense"]["pin"]
+    if "stay_on" in described:
+        yield "stay on", described["stay_on"]["pin"]
     yield from (
         (f"cable {n}", described["cable"][n]) for n in ("tx", "rx") if "tx" in described["cable"]
     )
