@@ -112,8 +112,7 @@ class CableBoard:
 
     def _decide(self, data: bytes) -> None:
         if data.startswith(_SYNC):
-            if not isinstance(self._behind, _Bootloader):
-                self._replace(_Bootloader(self.flash, self._hardware["chip"]))
+            self._replace(_Bootloader(self.flash, self._hardware["chip"]))
         elif not isinstance(self._behind, _MicroPython):
             self._replace(_MicroPython(self.flash, self._hardware, self.log))
 
@@ -140,12 +139,18 @@ class CableBoard:
             old.end()
 
 
+class _Line(BootloaderConnection):  # type: ignore[misc]
+    """A line on which nobody is in a hurry: on a busy machine esptool takes its time."""
+
+    def set_timeout(self, timeout: float) -> None:
+        """Wait for ever: the line ends when it is closed."""
+
+
 class _Bootloader:
-    """The chip's bootloader."""
+    """The chip's bootloader, from a reset into it to the next."""
 
     def __init__(self, flash: Path, chip: str) -> None:
         self._host, board = socket.socketpair()
-        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, args=(board, flash, chip), daemon=True)
         self._thread.start()
 
@@ -153,11 +158,8 @@ class _Bootloader:
         image = FlashImage()
         with flash.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
             image.data = content
-            while not self._stopping.is_set():  # it takes a pause for the end of a session
-                handle_client(
-                    BootloaderConnection(sock=board.dup()), self._stopping, chip, flash=image
-                )
-        board.close()
+            never = threading.Event()
+            handle_client(_Line(sock=board), never, chip, exit_on_disconnect=True, flash=image)
 
     def write(self, data: bytes) -> None:
         self._host.sendall(data)
@@ -171,9 +173,8 @@ class _Bootloader:
         return self._host.recv(_CHUNK_BYTES)
 
     def end(self) -> None:
-        self._stopping.set()
-        self._thread.join()
         self._host.close()
+        self._thread.join()
 
 
 class _MicroPython:
