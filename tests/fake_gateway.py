@@ -22,6 +22,7 @@ from aiocoap.oscore_sitewrapper import OscoreSiteWrapper
 
 from gateway.slipmux import Decoder, encode_coap, encode_log
 from tests.fake_keys import FakeKeys
+from tests.free_port import free_port
 
 CDDL = Path(__file__).parent.parent / "gateway" / "carport.cddl"
 CBOR = 60
@@ -115,7 +116,7 @@ class FakeGateway:
         self.time_is_held_until: threading.Event | None = None
         self.arm_answers: list[Any] = [{"armed": True}]
         self.arm_requests: list[str] = []
-        self.port = _free_port()
+        self.port = free_port()
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=[self._serve()])
@@ -326,9 +327,3 @@ class Cable:
                     self._socket.send(message)
             if self._socket in ready:
                 os.write(self._board, encode_coap(self._socket.recv(4096)))
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
-        unused.bind(("127.0.0.1", 0))
-        return int(unused.getsockname()[1])

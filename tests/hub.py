@@ -48,9 +48,22 @@ class HubThread:
         """Make the controllers go bus-off."""
         self._call(lambda: self._hub.force_bus_off(channel))
 
-    def stall(self, duration_s: float) -> None:
-        """Hold the hub's thread up, as a busy machine would."""
-        self._call(lambda: time.sleep(duration_s))
+    @contextmanager
+    def held_up(self) -> Iterator[None]:
+        """Hold the hub's thread up meanwhile, as a busy machine would."""
+        go_on = threading.Event()
+        holding = threading.Event()
+
+        def hold() -> None:
+            holding.set()
+            go_on.wait()
+
+        self._loop.call_soon_threadsafe(hold)
+        holding.wait()
+        try:
+            yield
+        finally:
+            go_on.set()
 
     def stop(self) -> None:
         """Stop the hub before its time."""

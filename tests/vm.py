@@ -24,6 +24,8 @@ from tests.differential.values import dumps, loads
 REPOSITORY = Path(__file__).resolve().parent.parent
 AGENT = REPOSITORY / "tests" / "differential" / "agent.py"
 
+_END_S = 60.0
+
 Both = Callable[..., Any]
 
 
@@ -122,7 +124,7 @@ class VM:
     def close(self) -> None:
         """End the VM."""
         self._closed.set()
-        self._process.communicate(timeout=self._timeout_s)
+        self._process.communicate(timeout=_END_S)
 
     def _watch(self) -> None:
         """Kill the VM if a call takes too long: its answer is then the end of its output."""

@@ -1,7 +1,6 @@
 """The ESP32 port whole, in the VM on the shims of tests/shims: what a board of ours does first."""
 
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from carport.profile import compile_to_file
 from carport.profile.installed import profile_folder
 from firmware.bench_loop import DOORS
 from tests.bench import inputs
+from tests.free_port import free_port
 from tests.vm import REPOSITORY, run_script
 
 BOARDS = installed_boards()
@@ -37,13 +37,10 @@ def run(
     script: str, tmp_path: Path, hardware: dict[str, Any] | None = None, car: str = "reference"
 ) -> list[str]:
     """Return the lines that a script prints, on a chip that is wired so."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     profile = compile_to_file(profile_folder(car), tmp_path)
     board_json = tmp_path / "board.json"
     board_json.write_text(json.dumps(hardware or BOARDS[DEVKIT].settings(1)))
-    arguments = (str(REPOSITORY), str(board_json), str(profile), str(port))
+    arguments = (str(REPOSITORY), str(board_json), str(profile), str(free_port()))
     return run_script(START + script, heapsize=HEAP, args=arguments).splitlines()
 
 

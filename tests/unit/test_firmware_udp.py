@@ -7,16 +7,17 @@ import sys
 import pytest
 
 from firmware.udp import Link, ipv4, netmask
+from tests.free_port import free_port
 from tests.vm import run_script
 
 IP_RECVTTL = 12  # of ip(7); Python has no name for it
 SUBNET = ipv4("10.77.3.2"), netmask(22)
 
 WORLD = """
-import socket
+import socket, sys
 from firmware.udp import Link, Udp, ipv4, netmask, open_socket, stay_on_link
 
-PORT = 41783
+PORT = int(sys.argv[1])
 
 class Core:
     # Reads what does not begin with a dot.
@@ -45,7 +46,7 @@ udp = Udp(core, server, link)
 
 
 def run(script: str) -> list[str]:
-    return run_script(WORLD + script).splitlines()
+    return run_script(WORLD + script, args=[str(free_port())]).splitlines()
 
 
 @pytest.mark.parametrize("kind", [bytes, str])

@@ -15,6 +15,7 @@ from carport.hub import Hub
 from tests.hub import HubThread, running_hub
 
 WAIT_S = 10.0
+SEND = b"< send 001 8 0 0 0 0 0 0 0 0 >"
 
 
 @pytest.fixture
@@ -93,9 +94,10 @@ def test_channels_do_not_hear_each_other(hub: HubThread) -> None:
 
 def test_frames_that_wait_go_by_priority(hub: HubThread) -> None:
     with hub.client() as busy, hub.client() as other, hub.client() as listener:
-        for i in range(50):
-            busy.send(message(0x700, bytes([i] * 8)))
-        other.send(message(0x001))
+        with hub.held_up():
+            for i in range(50):
+                busy.send(message(0x700, bytes([i] * 8)))
+            other.send(message(0x001))
         got = [each.arbitration_id for each in receive(listener, 51)]
     assert sorted(got) == [0x001] + [0x700] * 50
     assert got.index(0x001) < 50
@@ -112,34 +114,52 @@ def test_one_client_alone_is_not_acknowledged(hub: HubThread) -> None:
             assert [each.arbitration_id for each in receive(other, 1)] == [1]
 
 
-def test_a_client_may_come_while_the_bus_is_full(hub: HubThread) -> None:
-    with hub.client() as sender, hub.client():
-        for _ in range(2000):
-            sender.send(message(1, bytes(8)))
+def test_a_client_may_come_while_the_bus_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The frames last for 15 s, and wait long enough for a client on a slow machine."""
+    monkeypatch.setattr("carport.hub.session.HOLD_US", 1_000_000)
+    count = 30_000
+    with (
+        running_hub(bitrate=250_000) as hub,
+        hub.client(),
+        socket.create_connection(("127.0.0.1", hub.port), WAIT_S) as sender,
+    ):
+        sender.sendall(b"< open can0 >" + SEND * count)
+        hub.wait_for(lambda counters: counters.pending > 0)
         for _ in range(20):
             hub.client().shutdown()  # raises if a frame came together with an `< ok >`
         with hub.client() as late:
             assert len(receive(late, 1)) == 1
-        assert hub.counters().frames < 2000
+        assert hub.counters().frames < count
 
 
-def test_a_hub_that_was_held_up_does_not_flood_a_fifo(hub: HubThread) -> None:
-    """The stall is worth more than 400 frames, the FIFO holds 128."""
+def test_a_hub_that_was_held_up_does_not_flood_a_fifo() -> None:
+    """The stall is worth more than 400 frames, the FIFO holds 128. All are in one thread, so that
+    a slow machine is so for all of them."""
     count = 2000
-    with socket.create_connection(("127.0.0.1", hub.port), WAIT_S) as chip, hub.client() as peer:
-        chip.sendall(b"< open can0 >< controller 128 normal 500000 >< filters 000 000 >")
-        hub.wait_for(lambda counters: counters.nodes == 2)
-        for _ in range(count):
-            peer.send(message(1, bytes(8)))
-        hub.stall(0.1)
+
+    async def run() -> None:
+        hub = Hub()
+        port = await hub.start()
+        chip_says, chip = await asyncio.open_connection("127.0.0.1", port)
+        chip.write(b"< open can0 >< controller 128 normal 500000 >< filters 000 000 >")
+        _, peer = await asyncio.open_connection("127.0.0.1", port)
+        peer.write(b"< open can0 >" + SEND * count)
+        while hub.counters("can0").pending < 400:
+            await asyncio.sleep(0)
+        time.sleep(0.1)
         text = b""
         received = 0
         while received < count:
-            text += chip.recv(65536)
+            text += await chip_says.read(65536)
             assert b"overrun" not in text
             new = text.count(b"< received ") - received
             received += new
-            chip.sendall(b"< read %d >" % new)
+            chip.write(b"< read %d >" % new)
+        chip.close()
+        peer.close()
+        await hub.stop()
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("garbage", [b"\xff\x00<<<>>>< send", b"x" * 5000, b"< send 1 1 1 1 >"])
