@@ -24,9 +24,15 @@ CONVERTER_PART = Part(
     "a USB supply, on the bench",
 )
 DIODE_PART = Part(
-    "Schottky diode, 1 A, 60 V, where nothing behind it stands reverse polarity", 1, [1, 2]
+    "D1: Schottky diode, 1 A, 60 V (SB160), where nothing behind it stands reverse polarity",
+    1,
+    [1, 2],
 )
-TVS_PART = Part("TVS diode for the 12 V, where nothing behind it has one", 1, [1, 3])
+TVS_PART = Part(
+    "D2: TVS diode for load dump, 24 V stand-off (SM8S24A), where nothing behind it has one",
+    1,
+    [2, 5],
+)
 SELECT_KOHM = 10
 """From a module's CS to its 3.3 V: nothing else keeps it unselected while no program runs."""
 
