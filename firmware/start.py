@@ -24,6 +24,7 @@ from gateway.slipmux import Decoder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from firmware.clock import Clock
@@ -77,15 +78,18 @@ def open_storage(board: Board) -> Storage:
         if is_factory_reset:
             keys.save(b"")
             board.log("factory reset: everything is erased")
-        is_worthless = not keys.load()  # nobody can ever read it
+        root = keys.load()
     except OSError as error:
         raise NotReadyError(f"there is no place for keys ({error})")
     try:
-        return Storage(board.mount(), keys)
+        storage = Storage(board.mount(), keys)
+        if root == b"":
+            storage.wipe()  # now: what is kept of a crash is read before the records
+        return storage
     except OSError:
-        if not is_worthless:
+        if root:
             raise NotReadyError(DAMAGED)
-    board.format()
+    board.format()  # without the root nobody can ever read what is there
     return Storage(board.mount(), keys)
 
 
@@ -115,31 +119,17 @@ def _start_gateway(
     health = Health(crashes, board.feed, board.reset, is_safe_mode)
     decoder = Decoder()
     link = Link(board.subnets)
-
-    def platform() -> "dict[str, int | str]":
-        described = board.platform()
-        described["errors"] = health.errors
-        described["off_link"] = link.off_link
-        described["cable_bad_frames"] = decoder.bad_frames
-        described["cable_oversized_frames"] = decoder.oversized_frames
-        described["cable_unknown_frames"] = decoder.unknown_frames
-        return described
-
     profile = read_profile(board)
-    try:
-        records = storage.load()
-    except OSError:
-        raise NotReadyError(DAMAGED)
     was_low, alarms, at_least_s = _what_was_kept(board)
     try:
         gateway = Gateway(
             profile,
-            records,
+            _load(storage),
             AES,
             os.urandom,
             clock.now_ms(),
             board.name,
-            platform,
+            _platform(board, health, link, decoder),
             board.is_bench,
             read_block=storage.read_block,
             is_safe_mode=is_safe_mode,
@@ -149,26 +139,8 @@ def _start_gateway(
     except GatewayError as error:  # the root: damaged, or of another version
         raise NotReadyError(str(error))
     board.feed()
-    slots = board.open_slots() if is_trial else None
-
-    def open_writer() -> "SlotWriter":
-        from firmware.slot_writer import SlotWriter
-
-        return SlotWriter(slots or board.open_slots(), board.model, crashes, slot)
-
-    gateway.attach_updates(open_writer)
-    if slots is not None:
-        from firmware.trial import Trial
-
-        health.trial = Trial(slots, gateway, crashes, board.log, board.reset)
-    buses = []
-    for index, (name, bitrate) in enumerate(profile["buses"]):
-        try:
-            can, wakeup = board.open_can(index, bitrate)
-        except (OSError, ValueError) as error:  # a loose wire, a crystal that does not fit
-            raise NotReadyError(f"the CAN controller of {name} does not work: {error}")
-        filters = profile["filters"][index]
-        buses.append(CanBus(gateway, index, can, bitrate, wakeup, filters))
+    _take_updates(gateway, board, crashes, health, is_trial, slot)
+    buses = _open_buses(gateway, board, profile)
     cable = Cable(gateway, board.open_uart(), decoder)
     opened = [] if is_safe_mode else board.open_sockets(gateway.settings)
     sockets = [Udp(gateway, each, link) for each in opened]
@@ -194,6 +166,66 @@ def _start_gateway(
     gc.collect()
     board.log(f"ready after {clock.now_ms()} ms, {gc.mem_free()} bytes free")
     return runner
+
+
+def _load(storage: Storage) -> "dict[str, bytes]":
+    try:
+        return storage.load()
+    except OSError:
+        raise NotReadyError(DAMAGED)
+
+
+def _platform(
+    board: Board, health: Health, link: Link, decoder: Decoder
+) -> "Callable[[], dict[str, int | str]]":
+    """Return what tells of the board, and of what the core does not see."""
+
+    def platform() -> "dict[str, int | str]":
+        described = board.platform()
+        described["errors"] = health.errors
+        described["off_link"] = link.off_link
+        described["cable_bad_frames"] = decoder.bad_frames
+        described["cable_oversized_frames"] = decoder.oversized_frames
+        described["cable_unknown_frames"] = decoder.unknown_frames
+        return described
+
+    return platform
+
+
+def _take_updates(
+    gateway: Gateway,
+    board: Board,
+    crashes: "CrashLog",
+    health: Health,
+    is_trial: bool,
+    slot: int,
+) -> None:
+    """Let owners update what runs from this slot, and judge it if it is on trial."""
+    slots = board.open_slots() if is_trial else None
+
+    def open_writer() -> "SlotWriter":
+        from firmware.slot_writer import SlotWriter
+
+        return SlotWriter(slots or board.open_slots(), board.model, crashes, slot)
+
+    gateway.attach_updates(open_writer)
+    if slots is not None:
+        from firmware.trial import Trial
+
+        health.trial = Trial(slots, gateway, crashes, board.log, board.reset)
+
+
+def _open_buses(gateway: Gateway, board: Board, profile: "dict[str, Any]") -> "list[CanBus]":
+    """Return the controllers of the car's buses, silent."""
+    buses = []
+    for index, (name, bitrate) in enumerate(profile["buses"]):
+        try:
+            can, wakeup = board.open_can(index, bitrate)
+        except (OSError, ValueError) as error:  # a loose wire, a crystal that does not fit
+            raise NotReadyError(f"the CAN controller of {name} does not work: {error}")
+        filters = profile["filters"][index]
+        buses.append(CanBus(gateway, index, can, bitrate, wakeup, filters))
+    return buses
 
 
 def _what_was_kept(board: Board) -> "tuple[bool, int, int]":
