@@ -51,6 +51,12 @@ class NotAuthorisedError(CarportError):
     exit_code = 4
 
 
+class StoppedError(CarportError):
+    """Somebody pressed Ctrl-C; the message says what may happen all the same."""
+
+    exit_code = 130
+
+
 class NoAnswerError(CarportError):
     """The gateway did not answer in time: what became of the request is not known."""
 

@@ -1,6 +1,8 @@
 """Fixtures of the client's and the command line's tests: a gateway of aiocoap's, and its owner."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +14,24 @@ from carport.client.pairing import pair
 from tests.fake_gateway import Cable, FakeGateway
 
 Elsewhere = Callable[[str], None]
+CtrlC = Callable[..., None]
+
+_WAITING = (
+    "carport.client.session.Tuning.ACK_TIMEOUT",
+    "carport.client.session._ASK_AGAIN_S",
+    "carport.client.clock.GIVING_S",
+    "carport.client.client.GIVING_S",
+    "carport.client.client._PROOF_S",
+    "carport.client.pairing._ADDRESS_PROOF_S",
+    "carport.client.route._PING_S",
+)
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a client wait where it would ask again: nothing is lost here, but much may be late."""
+    for name in _WAITING:
+        monkeypatch.setattr(name, 30.0)
 
 
 @pytest.fixture
@@ -41,7 +61,7 @@ def cable(fake_gateway: FakeGateway) -> Iterator[Cable]:
 @pytest.fixture
 def paired(home: Path, cable: Cable) -> KnownGateway:
     """The gateway as its owner knows it: by cable and on the LAN, called test."""
-    return asyncio.run(pair(cable.port, "test", is_replacing=False, timeout_s=5)).gateway
+    return asyncio.run(pair(cable.port, "test", is_replacing=False, timeout_s=60)).gateway
 
 
 @pytest.fixture
@@ -61,6 +81,14 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[CtrlC]:
+    """`ctrl_c()` does what a terminal does, also to what a shell runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda *anything: os.kill(os.getpid(), signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """`carport update`: what it says, and how it ends; the board's slots are a model."""
 
 import json
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from carport.client import update
 from carport.client.known_gateways import find_gateway
 from carport.install import package as packages
 from tests.models.slots import Slots, make_package
+from tests.unit.conftest import CtrlC
 
 pytestmark = pytest.mark.usefixtures("paired")
 
@@ -134,13 +133,13 @@ def test_what_is_no_package_is_not_sent(slots: Slots, tmp_path: Path, content: b
     assert slots.puts == []
 
 
-def interrupt_at(slots: Slots, request: str, puts: int = 0) -> None:
+def interrupt_at(slots: Slots, ctrl_c: CtrlC, request: str, puts: int = 0) -> None:
     """Press Ctrl-C at a request."""
 
     def trouble(now: str) -> None:
         if now == request and len(slots.puts) >= puts:
             slots.trouble = lambda request: None
-            os.kill(os.getpid(), signal.SIGINT)
+            ctrl_c()
 
     slots.trouble = trouble
 
@@ -154,6 +153,7 @@ def interrupt_at(slots: Slots, request: str, puts: int = 0) -> None:
     ],
 )
 def test_ctrl_c_says_where_that_leaves_the_board(
+    ctrl_c: CtrlC,
     slots: Slots,
     file: Path,
     capsys: pytest.CaptureFixture[str],
@@ -161,7 +161,7 @@ def test_ctrl_c_says_where_that_leaves_the_board(
     puts: int,
     what: str,
 ) -> None:
-    interrupt_at(slots, request_name, puts)
+    interrupt_at(slots, ctrl_c, request_name, puts)
     assert run(["update", "--package", str(file)]) == 130
     assert what in capsys.readouterr().err
     assert run(["update", "--package", str(file)]) == 0

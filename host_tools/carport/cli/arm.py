@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from carport.cli.options import Options, gateway_options
-from carport.cli.output import print_json
+from carport.cli.output import print_json, say
 from carport.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ def arm(options: Options, is_off: bool) -> None:
     if options.as_json:
         print_json({"gateway": name, "armed": arming.is_armed})
     elif arming.is_armed:
-        click.echo(f"{name} is armed: it may send to the car, until `carport arm --off`.")
+        say(f"{name} is armed: it may send to the car, until `carport arm --off`.")
     else:
-        click.echo(f"{name} is not armed: it only listens to the car.")
+        say(f"{name} is not armed: it only listens to the car.")
 
 
 def _ask_for_button(arming: "Arming", as_json: bool) -> None:
     if not as_json:
         line = f"Press the board's button shortly, within {arming.button_s:.0f} s ..."
-        click.echo(line, err=True)
+        say(line, err=True)

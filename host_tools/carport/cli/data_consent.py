@@ -13,7 +13,7 @@ from carport.cli.data_session import say_new_ledger, say_obeyed, with_data
 from carport.cli.data_words import DAY_S, day, days, each, interval, last_day
 from carport.cli.grants import end
 from carport.cli.options import Options, gateway_options
-from carport.cli.output import print_json
+from carport.cli.output import print_json, say
 from carport.errors import CarportError, UsageError
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _terms(
         raise UsageError("consent has a purpose and an end: add --purpose TEXT and --until DATE")
     if is_asking:
         named = ", ".join(groups)
-        click.echo(f"Consent to recording {named}; Enter takes what is in brackets.", err=True)
+        say(f"Consent to recording {named}; Enter takes what is in brackets.", err=True)
         given["purpose"] = asking.prompt("What for", default=_PURPOSE)
         given["every"] = _ask("How often", _EVERY, interval)
         given["keep"] = _ask("Keep it for", _KEEP, days)
@@ -231,7 +231,7 @@ async def _prepare(
         region = _ask_region()
     if region is not None and region != contact.region:
         await requests.declare_region(region)
-        click.echo(
+        say(
             f"The car is in {region}, you say: what it records from now on is tagged so.", err=True
         )
     if is_recording and (
@@ -239,10 +239,10 @@ async def _prepare(
     ):
         if await take_key(requests, holdings):
             say_new_ledger()
-        click.echo("This computer has the key of the records now.", err=True)
+        say("This computer has the key of the records now.", err=True)
         route = requests.client.route
         if route is not None and route.port is None:
-            click.echo(
+            say(
                 "  It came over the network, sealed for you. Who recorded that and steals the "
                 "board could open both: `--via serial` rules it out.",
                 err=True,
@@ -291,11 +291,11 @@ def _show(contact: "Contact") -> None:
     Console().print(table)
     for group, grant in contact.consent.grants.items():
         for path, step in grant.precision.items():
-            click.echo(f"{group}: {path} in steps of {float(step):g}")
-    click.echo(f"The car is in {contact.region or 'no region yet'}.")
+            say(f"{group}: {path} in steps of {float(step):g}")
+    say(f"The car is in {contact.region or 'no region yet'}.")
     for region, transfer in contact.consent.transfers.items():
         is_over = " (over)" if transfer.until <= now_s else ""
-        click.echo(
+        say(
             f"Keys of {region} may have other regions' data until "
             f"{last_day(transfer.until)}{is_over}."
         )
@@ -304,13 +304,13 @@ def _show(contact: "Contact") -> None:
 def _say_withdrawn(options: Options, groups: tuple[str, ...]) -> None:
     from carport.cli.data_erase import erase_everything
 
-    click.echo(f"{', '.join(groups)}: not recorded any more, from now on.")
+    say(f"{', '.join(groups)}: not recorded any more, from now on.")
     if sys.stdin.isatty() and asking.confirm(
         "Erase everything that was recorded so far, too (all groups)?", default=False
     ):
         erase_everything(options)
     else:
-        click.echo("What was recorded is still there: `carport data erase` destroys it.")
+        say("What was recorded is still there: `carport data erase` destroys it.")
 
 
 def _as_json(contact: "Contact") -> dict[str, Any]:

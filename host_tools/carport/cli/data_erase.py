@@ -8,8 +8,8 @@ import click
 from carport.cli import asking
 from carport.cli.data_session import with_data
 from carport.cli.data_words import day, past
-from carport.cli.options import Options, gateway_options
-from carport.cli.output import print_json
+from carport.cli.options import Options, gateway_options, stoppable
+from carport.cli.output import print_json, say
 from carport.errors import NoAnswerError, UsageError
 
 if TYPE_CHECKING:
@@ -120,15 +120,15 @@ def _erase(options: Options, before: int | None) -> None:
         )
         return
     what = "Everything" if before is None else f"What was recorded before {day(before)}"
-    click.echo(f"{what} is erased on the board and on this computer.")
+    say(f"{what} is erased on the board and on this computer.")
     if waiting:
-        click.echo(
+        say(
             f"INCOMPLETE: {', '.join(waiting)} had a key and has not destroyed it yet; it "
             "happens when their computer next asks for data. `carport data status` tells."
         )
-    click.echo(_REST)
+    say(_REST)
     if before is None and not records.recording:
-        click.echo("Nothing is recorded until you run `carport data consent GROUP` again.")
+        say("Nothing is recorded until you run `carport data consent GROUP` again.")
 
 
 def _erase_here(options: Options, before: int | None) -> None:
@@ -142,7 +142,7 @@ def _erase_here(options: Options, before: int | None) -> None:
     if options.as_json:
         print_json({"erased_here": blocks})
     else:
-        click.echo(f"Erased {blocks} blocks' samples of {name} on this computer.")
+        say(f"Erased {blocks} blocks' samples of {name} on this computer.")
 
 
 def _erase_ledger(options: Options) -> None:
@@ -154,7 +154,7 @@ def _erase_ledger(options: Options) -> None:
     if options.as_json:
         print_json({"erased": "ledger"})
     else:
-        click.echo("What the ledger's entries said is erased; their chain still verifies.")
+        say("What the ledger's entries said is erased; their chain still verifies.")
 
 
 def _change_owner(options: Options) -> None:
@@ -179,7 +179,8 @@ def _change_owner(options: Options) -> None:
                     "`carport status` says that it does not know our key, it has"
                 ) from error
 
-    asyncio.run(wipe())
+    with stoppable(client):
+        asyncio.run(wipe())
     with open_holdings(gateway.name) as holdings:
         erase_here(holdings, None)
     remove_holdings(gateway.name)
@@ -188,6 +189,6 @@ def _change_owner(options: Options) -> None:
     if options.as_json:
         print_json(told)
         return
-    click.echo("The board has erased everything, and starts anew as it left the workshop:")
-    click.echo("  it records nothing, and pairs with whoever connects a cable first.")
-    click.echo(f"This computer has forgotten it. {_REST}")
+    say("The board has erased everything, and starts anew as it left the workshop:")
+    say("  it records nothing, and pairs with whoever connects a cable first.")
+    say(f"This computer has forgotten it. {_REST}")

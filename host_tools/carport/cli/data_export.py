@@ -12,7 +12,7 @@ from carport.cli.data_session import fetch_all
 from carport.cli.data_words import past
 from carport.cli.grants import end
 from carport.cli.options import Options, gateway_options
-from carport.cli.output import print_json
+from carport.cli.output import print_json, say
 from carport.errors import CarportError, RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def export(
     if options.as_json:
         print_json(told)
     elif output != _STDOUT:
-        click.echo(f"Wrote {told['rows']} rows to {told['file']}.")
-        click.echo(f"  {Path(told['metadata']).name} describes the columns.")
+        say(f"Wrote {told['rows']} rows to {told['file']}.")
+        say(f"  {Path(told['metadata']).name} describes the columns.")
     _say_rest(told, options.as_json)
     if fetched is not None and fetched.findings:
         raise CarportError(
@@ -146,13 +146,13 @@ def _say_rest(told: dict[str, Any], as_json: bool) -> None:
     if as_json:
         return
     for region, blocks in told["refused_here"].items():
-        click.echo(
+        say(
             f"Left out: {blocks} blocks recorded in {region}. This computer's key is of another "
             "region; `carport data consent --transfer` may allow it until a date.",
             err=True,
         )
     if told["rows_without_time"]:
-        click.echo(
+        say(
             f"Left out: {told['rows_without_time']} rows, recorded while the board did not know "
             "the time; --format csv has them.",
             err=True,

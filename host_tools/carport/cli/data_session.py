@@ -3,7 +3,7 @@
 import sys
 from typing import TYPE_CHECKING, TypeVar
 
-import click
+from carport.cli.output import say
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -47,7 +47,7 @@ def fetch_all(options: "Options") -> "Fetched":
 def say_obeyed(contact: "Contact") -> None:
     """Say that an erasure was carried out here, if one was."""
     if contact.obeyed:
-        click.echo(
+        say(
             "An owner has erased data: this computer's keys and samples of it are gone too.",
             err=True,
         )
@@ -55,7 +55,7 @@ def say_obeyed(contact: "Contact") -> None:
 
 def say_new_ledger() -> None:
     """Say that the board began anew."""
-    click.echo(
+    say(
         "The board's ledger is another one than before: it was reset, or its flash replaced.",
         err=True,
     )
@@ -66,13 +66,13 @@ def _say(fetched: "Fetched") -> None:
     if fetched.is_new_ledger:
         say_new_ledger()
     if fetched.closed:
-        click.echo(
+        say(
             f"{_blocks(fetched.closed)} on the board stay closed: they are from before this "
             "computer had a key.",
             err=True,
         )
     for region, blocks in fetched.refused.items():
-        click.echo(f"The board refuses {_blocks(blocks)} that it recorded in {region}.", err=True)
+        say(f"The board refuses {_blocks(blocks)} that it recorded in {region}.", err=True)
 
 
 def _blocks(count: int) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from carport.cli.output import print_json
+from carport.cli.output import print_json, say
 
 
 @click.command()
@@ -48,12 +48,12 @@ def discover(timeout_s: float, as_json: bool) -> None:
         silent = [{"name": each.name, "wakes_each_s": each.wakes_each_s} for each in asleep]
         print_json({"gateways": found, "maybe_asleep": silent})
     elif not found and not asleep:
-        click.echo(
+        say(
             "No gateway answers: check that the board is powered and on this network. "
             "The first pairing needs the cable: `carport pair`."
         )
     for gateway in [] if as_json else found:
         serial = f", cable {gateway['serial']} (emulated)" if gateway["serial"] else ""
-        click.echo(f"{gateway['address']}  {gateway['name'] or 'not paired'}{serial}")
+        say(f"{gateway['address']}  {gateway['name'] or 'not paired'}{serial}")
     for each in [] if as_json else asleep:
-        click.echo(f"{each.name} does not answer: {each.asleep}")
+        say(f"{each.name} does not answer: {each.asleep}")

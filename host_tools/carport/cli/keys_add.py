@@ -8,7 +8,7 @@ import click
 
 from carport.cli.grants import beginning, end, in_words, length
 from carport.cli.options import Options, gateway_options
-from carport.cli.output import print_json
+from carport.cli.output import print_json, say
 from carport.cli.qr import check_terminal, print_qr
 from carport.errors import UsageError
 
@@ -159,9 +159,9 @@ def _write(options: Options, grant: "Grant", file: Path) -> None:
     if options.as_json:
         print_json({"gateway": dormant.gateway, **grant.as_fields(), "file": str(file.resolve())})
         return
-    click.echo(f"Wrote an invitation for {grant.name}, {grant.role}, to {file}.")
-    click.echo(f"  It allows: {in_words(grant)}")
-    click.echo(
+    say(f"Wrote an invitation for {grant.name}, {grant.role}, to {file}.")
+    say(f"  It allows: {in_words(grant)}")
+    say(
         f"Hand the file over unseen; it works once. Its receiver, near the car, runs:\n"
         f"  carport pair --invitation {file.name}"
     )
@@ -173,9 +173,9 @@ def _show(dormant: "Dormant") -> None:
 
     grant = dormant.grant
     print_qr(invitation_text(dormant))
-    click.echo(f"An invitation for {grant.name}, {grant.role}: {in_words(grant)}")
-    click.echo(
-        "It works once, for whoever comes first, and is not shown again. Its receiver scans "
-        "it, then near the car runs\n  carport pair --invitation -\n"
+    say(f"An invitation for {grant.name}, {grant.role}: {in_words(grant)}")
+    say(
+        "It works once, for whoever comes first, and is not shown again. Its receiver scans it, "
+        "and near the car runs\n  carport pair --invitation -\n"
         "and pastes the text. Clear this screen afterwards."
     )

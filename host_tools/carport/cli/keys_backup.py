@@ -9,8 +9,8 @@ import click
 from carport.cli import asking
 from carport.cli.hidden_input import read_passphrase
 from carport.cli.options import Options, gateway_options
-from carport.cli.output import print_json
-from carport.errors import NotAuthorisedError, UsageError
+from carport.cli.output import print_json, say
+from carport.errors import NotAuthorisedError, StoppedError, UsageError
 
 if TYPE_CHECKING:
     from carport.client import Client
@@ -55,8 +55,8 @@ def backup(options: Options, file: Path, passphrase_source: str | None) -> None:
             {"gateway": dormant.gateway, "owner": dormant.grant.name, "file": str(file.resolve())}
         )
         return
-    click.echo(f"Wrote a backup of {dormant.gateway}'s owner {dormant.grant.name} to {file}.")
-    click.echo(
+    say(f"Wrote a backup of {dormant.gateway}'s owner {dormant.grant.name} to {file}.")
+    say(
         "Keep it away from this computer, on a stick in a drawer, and the passphrase "
         "elsewhere.\nAfter a loss: carport keys restore FILE, in the network of the car."
     )
@@ -117,20 +117,25 @@ def restore(
     except OSError as error:
         raise UsageError(f"{file} cannot be read ({error.strerror}): give a backup") from error
     dormant = sealed.open(read_passphrase(passphrase_source, "The backup's passphrase"))
-    paired = asyncio.run(
-        pair_by(
-            dormant,
-            name or options.gateway,
-            is_replacing=is_replacing,
-            via=options.via,
-            port=options.port,
-            timeout_s=options.timeout_s,
-            refusal="the gateway does not take this backup any more: its owner was revoked, or "
-            "the board was reset, so pair over the cable",
-            on_log=options.log,
-        )
+    work = pair_by(
+        dormant,
+        name or options.gateway,
+        is_replacing=is_replacing,
+        via=options.via,
+        port=options.port,
+        timeout_s=options.timeout_s,
+        refusal="the gateway does not take this backup any more: its owner was revoked, or "
+        "the board was reset, so pair over the cable",
+        on_log=options.log,
     )
-    gateway = paired.gateway
+    try:
+        gateway = asyncio.run(work).gateway
+    except KeyboardInterrupt as error:
+        raise StoppedError(
+            "interrupted: if `carport status` does not work yet, run this again"
+        ) from error
+    if not options.as_json:
+        say(f"Paired with {gateway.name} again, you are its owner {dormant.grant.name}.")
 
     async def end_others(client: "Client") -> bool:
         you = _you(await client.principals())
@@ -149,8 +154,7 @@ def restore(
             {"gateway": gateway.name, "owner": dormant.grant.name, "others_revoked": is_revoked}
         )
         return
-    click.echo(f"Paired with {gateway.name} again, you are its owner {dormant.grant.name}.")
-    click.echo(
+    say(
         "Your keys on other computers "
         + ("have ended." if is_revoked else "still work: `carport keys list`.")
     )

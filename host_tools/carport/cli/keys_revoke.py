@@ -9,7 +9,7 @@ import click
 from carport.cli import asking
 from carport.cli.keys_list import held
 from carport.cli.options import Options, gateway_options
-from carport.cli.output import print_json
+from carport.cli.output import print_json, say
 from carport.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,11 +62,11 @@ def revoke(options: Options, name: str, is_backups: bool, is_sure: bool) -> None
     if options.as_json:
         print_json({"name": name, "revoked": ended})
     elif is_backups:
-        click.echo(f"Revoked {ended} of {name}, whose key goes on.")
+        say(f"Revoked {ended} of {name}, whose key goes on.")
     else:
-        click.echo(f"{name} is revoked: {ended} ended.")
+        say(f"{name} is revoked: {ended} ended.")
         if principal.is_you:
-            click.echo("That was your own key: this computer cannot talk to the gateway any more.")
+            say("That was your own key: this computer cannot talk to the gateway any more.")
 
 
 async def _find(client: "Client", name: str) -> "Principal":

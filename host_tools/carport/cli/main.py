@@ -12,7 +12,7 @@ import click
 
 import carport
 from carport.cli.output import print_error
-from carport.errors import CarportError
+from carport.errors import CarportError, StoppedError
 
 # name: (where it is, its line in the help)
 _COMMANDS = {
@@ -50,7 +50,6 @@ Exit codes:
   5  no answer; the message says until when it may still happen
   6  sent but not confirmed, or not known
 """
-_INTERRUPTED = 130
 
 
 class _Commands(click.Group):
@@ -114,6 +113,6 @@ def run(arguments: list[str]) -> int:
         print_error(error.format_message(), error.exit_code, as_json)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        print_error("interrupted: what was sent may still happen", _INTERRUPTED, as_json)
-        return _INTERRUPTED
+        print_error("interrupted", StoppedError.exit_code, as_json)
+        return StoppedError.exit_code
     return result if isinstance(result, int) else 0

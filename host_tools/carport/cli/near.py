@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from carport.cli.options import Options
+from carport.cli.options import Options, stoppable
 from carport.errors import NoAnswerError, UsageError
 
 if TYPE_CHECKING:
@@ -46,12 +46,14 @@ class Near:
         import asyncio
 
         options = replace(self._options, gateway=self.gateway.name, via=via, timeout_s=timeout_s)
+        client = options.client()
 
         async def connected() -> T:
-            async with options.client() as client:
+            async with client:
                 return await work(client)
 
-        return asyncio.run(connected())
+        with stoppable(client):
+            return asyncio.run(connected())
 
 
 def _may_have_cable(gateway: "KnownGateway") -> bool:

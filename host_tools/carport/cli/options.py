@@ -2,8 +2,8 @@
 
 import logging
 import math
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from carport.cli.output import print_log
-from carport.errors import UsageError
+from carport.errors import StoppedError, UsageError
 
 if TYPE_CHECKING:
     from carport.client import Client
@@ -78,9 +78,21 @@ class Options:
             with suppress(KeyboardInterrupt):  # what was asked for is done
                 runner.run(end())
 
-        result = runner.run(connected())
+        with stoppable(client):
+            result = runner.run(connected())
         context.call_on_close(run_end)
         return result
+
+
+@contextmanager
+def stoppable(client: "Client") -> Iterator[None]:
+    """Let Ctrl-C say what may still come of what client has sent, if that is anything."""
+    try:
+        yield
+    except (KeyboardInterrupt, click.Abort) as error:
+        if client.may_happen:
+            raise StoppedError(f"interrupted: {client.may_happen}") from error
+        raise
 
 
 def complete_car(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

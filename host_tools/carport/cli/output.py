@@ -1,7 +1,9 @@
 """What goes to stdout and stderr: one JSON object, or lines for people."""
 
 import json
+import shutil
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +18,25 @@ def print_json(fields: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def say(text: str, err: bool = False) -> None:
+    """Print sentences on stdout or stderr; in a terminal no line ends within a word."""
+    if (sys.stderr if err else sys.stdout).isatty():
+        width = shutil.get_terminal_size().columns
+        text = "\n".join(_wrapped(line, width) for line in text.splitlines())
+    click.echo(text, err=err)
+
+
+def _wrapped(line: str, width: int) -> str:
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(
+        line,
+        width,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
 def print_error(
     message: str, exit_code: int, as_json: bool, receipt: "Receipt | None" = None
 ) -> None:
@@ -24,7 +45,7 @@ def print_error(
         fields = receipt.as_json() if receipt else {}
         print_json({"error": message, "exit_code": exit_code, **fields})
     else:
-        click.echo(f"carport: {message}", err=True)
+        say(f"carport: {message}", err=True)
 
 
 def print_log(line: str) -> None:

@@ -10,7 +10,7 @@ import click
 from carport.cli import asking
 from carport.cli.options import Options, gateway_options
 from carport.cli.output import print_json
-from carport.errors import UsageError
+from carport.errors import StoppedError, UsageError
 
 if TYPE_CHECKING:
     from carport.client import Client
@@ -101,15 +101,16 @@ def pair_over_cable(
     from carport.client.pairing import pair as pair_at
 
     port = options.port or find_port(choose_port)
-    paired = asyncio.run(
-        pair_at(
-            port,
-            name,
-            is_replacing=is_replacing,
-            timeout_s=options.timeout_s,
-            on_log=options.log,
-        )
+    work = pair_at(
+        port, name, is_replacing=is_replacing, timeout_s=options.timeout_s, on_log=options.log
     )
+    try:
+        paired = asyncio.run(work)
+    except KeyboardInterrupt as error:
+        raise StoppedError(
+            "interrupted: if `carport status` does not work yet, pair again; if pairing is closed "
+            "by then, hold the board's button for 3 s first"
+        ) from error
     gateway, system = paired.gateway, paired.system
     assert system is not None  # an owner may ask
     if not options.as_json:
@@ -129,18 +130,23 @@ def _accept(options: Options, invitation: str, name: str | None, is_replacing: b
     from carport.client.pairing import pair_by
 
     dormant = read_invitation(read_text(invitation, "the invitation"))
-    paired = asyncio.run(
-        pair_by(
-            dormant,
-            name,
-            is_replacing=is_replacing,
-            via=options.via,
-            port=options.port,
-            timeout_s=options.timeout_s,
-            refusal="this invitation was used already, or withdrawn: ask the owner for a new one",
-            on_log=options.log,
-        )
+    work = pair_by(
+        dormant,
+        name,
+        is_replacing=is_replacing,
+        via=options.via,
+        port=options.port,
+        timeout_s=options.timeout_s,
+        refusal="this invitation was used already, or withdrawn: ask the owner for a new one",
+        on_log=options.log,
     )
+    try:
+        paired = asyncio.run(work)
+    except KeyboardInterrupt as error:
+        raise StoppedError(
+            "interrupted: if `carport status` does not work yet, run this again; if the "
+            "invitation was used by then, ask for a new one"
+        ) from error
     gateway, grant = paired.gateway, dormant.grant
     if options.as_json:
         fields = {"gateway": gateway.name, **_places(gateway), **grant.as_fields()}

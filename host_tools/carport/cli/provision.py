@@ -11,7 +11,13 @@ import click
 from carport.cli import asking
 from carport.cli.options import Options, complete_car, gateway_options
 from carport.cli.provision_outcome import Outcome, tell
-from carport.errors import CarportError, NoAnswerError, NotConfirmedError, UsageError
+from carport.errors import (
+    CarportError,
+    NoAnswerError,
+    NotConfirmedError,
+    StoppedError,
+    UsageError,
+)
 from carport.extras import check_installed
 
 if TYPE_CHECKING:
@@ -125,6 +131,11 @@ def apply_wishes(
     try:
         with _waiting(options, boot is not None):
             outcome = near.run(lambda client: _settle(client, boot))
+    except KeyboardInterrupt:
+        if boot is None:
+            raise
+        text = "interrupted: the settings are stored, look with `carport provision --show`"
+        outcome = Outcome(wanted, problem=StoppedError(text))
     except CarportError as error:
         has_left = leaves and isinstance(error, NoAnswerError)
         outcome = Outcome(wanted, problem=_has_left(near.gateway.name) if has_left else error)

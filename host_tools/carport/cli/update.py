@@ -12,7 +12,7 @@ from carport.cli import asking
 from carport.cli.options import Options, complete_car, gateway_options
 from carport.cli.output import print_json
 from carport.duration import duration
-from carport.errors import CarportError, UsageError
+from carport.errors import StoppedError, UsageError
 from carport.extras import check_installed
 
 if TYPE_CHECKING:
@@ -21,19 +21,12 @@ if TYPE_CHECKING:
     from carport.client import Client
     from carport.client.update import Firmware, Phase
 
-_INTERRUPTED = 130
 _WORDS = {
     "sending": "Sending to {name}",
     "starting": "{name} restarts with it",
     "trial": "On trial: it is kept once it has run well for a minute",
 }
 _FILE = click.Path(dir_okay=False, path_type=Path)
-
-
-class InterruptedUpdateError(CarportError):
-    """Somebody pressed Ctrl-C; the message says where that leaves the board."""
-
-    exit_code = _INTERRUPTED
 
 
 @click.command()
@@ -110,7 +103,7 @@ def bring(
     """Bring a gateway a package, or a new one for that car; return what `--json` tells of it.
 
     Raises:
-        InterruptedUpdateError: somebody pressed Ctrl-C.
+        StoppedError: somebody pressed Ctrl-C.
         CarportError: the gateway does not run it.
     """
     progress = _Progress(options.as_json)
@@ -125,8 +118,8 @@ def bring(
 
     try:
         told = options.run(work)
-    except (KeyboardInterrupt, click.Abort) as error:
-        raise InterruptedUpdateError(progress.interrupted()) from error
+    except (KeyboardInterrupt, click.Abort, StoppedError) as error:
+        raise StoppedError(progress.interrupted()) from error
     return {**told, "elapsed_ms": round((time.monotonic() - begun_s) * 1000)}
 
 

@@ -35,6 +35,7 @@ from carport.errors import (
 
 DEFAULT_TIMEOUT_S = 15.0
 
+_LOOKING = (aiocoap.GET, aiocoap.FETCH)
 _PROOF_S = 2.0
 _PAUSE_S = 0.2
 
@@ -45,6 +46,8 @@ class Client:
     Methods may be called at the same time. A command returns its receipt once the car has
     confirmed it, and raises otherwise: RefusedError, NotConfirmedError (both with the receipt),
     NotAuthorisedError, NoAnswerError, UsageError, or another CarportError.
+
+    may_happen: what may still come of what was sent, in words; "" if nothing sent does anything.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Client:
         """
         self.gateway = gateway if isinstance(gateway, KnownGateway) else find_gateway(gateway)
         self.route: Route | None = None
+        self.may_happen = ""
         self._via: Via = via
         self._port = port
         self._timeout_s = timeout_s
@@ -142,15 +146,19 @@ class Client:
         if arguments:
             content["arguments"] = arguments
         payload = cbor2.dumps(content, canonical=True)
+        until = time.strftime("%H:%M:%S", time.localtime(time.time() + lifetime_ms / 1000))
+        self.may_happen = (
+            f"the {command} may still happen until {until}, so look at the car, or ask with "
+            "`carport status`"
+        )
         try:
             response = await session.request(aiocoap.POST, path, payload, deadline=deadline)
         except NoAnswerError as error:
             await self.close()
-            until = time.strftime("%H:%M:%S", time.localtime(time.time() + lifetime_ms / 1000))
             raise NoAnswerError(
-                f"{self.gateway.name} did not answer: the {command} may still happen until "
-                f"{until}, so look at the car, or ask with `carport status`"
+                f"{self.gateway.name} did not answer: {self.may_happen}"
             ) from error
+        self.may_happen = ""
         self._was_answered(session)
         return _confirmed(response)
 
@@ -193,7 +201,12 @@ class Client:
 
     async def arm(self) -> Arming:
         """Ask that the gateway may send; it may once the board's button is pressed."""
-        return decode_arming(successful(await self.request(aiocoap.POST, "arm")).payload)
+        arming = decode_arming(successful(await self.request(aiocoap.POST, "arm")).payload)
+        self.may_happen = (
+            "a press of the board's button within a minute still arms it, unless you run "
+            "`carport arm --off`"
+        )
+        return arming
 
     async def disarm(self) -> Arming:
         """Let the gateway only listen, at once."""
@@ -271,6 +284,8 @@ class Client:
         """Return what the gateway answers, whatever it is; see Session.request()."""
         deadline = self._deadline()
         session = await self.connected(deadline)
+        if code not in _LOOKING:
+            self.may_happen = "what was sent may have been done, or may still be"
         try:
             response = await session.request(
                 code, path, payload, deadline=deadline, is_once=is_once

@@ -85,10 +85,12 @@ async def pair(
         async with Client(new, port=port, timeout_s=timeout_s, on_log=on_log) as client:
             system = await client.system()
             new = replace(client.gateway, profile=system.profile, role="owner")
-        address = await _find_address(new, system)
-        if address is not None:
-            new = replace(new, addresses=[address])
-        return Paired(keep(new, name, is_replacing), system)
+        new = keep(new, name, is_replacing)
+    address = await _find_address(new, system)
+    if address is not None:
+        new = replace(new, addresses=[address])
+        new.save()
+    return Paired(new, system)
 
 
 async def pair_by(
