@@ -10,7 +10,7 @@ import click
 from carport.cli.options import complete_car
 from carport.cli.output import print_json
 from carport.emulator import DEFAULT_CAR
-from carport.errors import CarportError, NotAuthorisedError, UsageError
+from carport.errors import CarportError, NotAuthorisedError, StoppedError, UsageError
 from carport.extras import check_installed
 
 if TYPE_CHECKING:
@@ -21,15 +21,8 @@ if TYPE_CHECKING:
     from carport.install.installation import Content, Present
     from carport.install.micropython_image import MicroPythonImage
 
-_INTERRUPTED = 130
 _PAIRING_S = 60.0
 _FILE = click.Path(dir_okay=False, path_type=Path)
-
-
-class InterruptedFlashError(CarportError):
-    """Somebody pressed Ctrl-C."""
-
-    exit_code = _INTERRUPTED
 
 
 def _complete_board(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -87,37 +80,75 @@ def flash(
       carport flash --board t-2can --merged carport-t-2can.bin
     """
     from carport.hardware import board_named
-    from carport.profile.installed import profile_folder
 
     if merged is not None and (port is not None or is_erasing or is_dry):
         raise UsageError("--merged only writes a file: leave out --port, --erase and --dry-run")
     check_installed("flash", "cantools", "esptool", "littlefs", "mpremote")
     board = board_named(board_name)
-    if car is not None:
-        profile_folder(car)  # before anybody fetches an image
-    found = _image(board, image, image_sha256)
+    found = _image(board, car or DEFAULT_CAR, image, image_sha256)
     if merged is not None:
         told = _merge(board, found, car or DEFAULT_CAR, merged, as_json)
     else:
-        try:
-            told = _flash(board, found, port, car, is_erasing, is_dry, as_json)
-        except (KeyboardInterrupt, click.Abort) as error:
-            raise InterruptedFlashError(
-                "interrupted: the board may be half-way, run the same again to go on from there"
-            ) from error
+        told = _flash(board, found, port, car, is_erasing, is_dry, as_json)
     if as_json:
         print_json(told)
 
 
-def _image(board: "Board", path: Path | None, sha256: str | None) -> "MicroPythonImage":
-    """Return the MicroPython to use, which fits the board."""
-    from carport.install.micropython_image import check_fits, find_image, read_micropython
+def _image(board: "Board", car: str, path: Path | None, sha256: str | None) -> "MicroPythonImage":
+    """Return the MicroPython to use, which fits the board and the car's buses."""
+    from carport.install.micropython_image import (
+        check_buses,
+        check_fits,
+        find_image,
+        read_micropython,
+    )
 
+    buses = _buses(car)
+    board.settings(buses)  # raises UsageError if it has too few, whatever the image
     if path is None:
-        path = find_image(board, Path.cwd()).path
+        try:
+            path = find_image(board, Path.cwd()).path
+        except UsageError as error:
+            if board.works_on_stock(buses):
+                raise
+            raise UsageError(_how_to_build(board, car, buses)) from error
     image = read_micropython(path, sha256)
     check_fits(image, board)
+    check_buses(image, board, buses)
     return image
+
+
+def _how_to_build(board: "Board", car: str, buses: int) -> str:
+    """Return why no MicroPython that is offered will do, and what does instead."""
+    from carport.hardware import board_named, installed_boards
+
+    why = []
+    if not board.psram_mib:
+        why.append("it has no PSRAM")
+    if not all(controller.works_on_stock for controller in board.can[:buses]):
+        needed = "the bus takes" if buses == 1 else f"{buses} buses take"
+        why.append(f"{needed} the CAN controller of the chip itself")
+    others = [
+        name
+        for name in installed_boards()
+        if (other := board_named(name)).works_on_stock(buses) and len(other.can) >= buses
+    ]
+    return (
+        f"for {car}, {board.title} needs a MicroPython that you build yourself, for "
+        f"{' and '.join(why)}: follow docs/building.md and name it with --image, or take a board "
+        f"that needs none: {', '.join(others)}"
+    )
+
+
+def _buses(car: str) -> int:
+    """Return how many buses a car has."""
+    from carport.paths import cache_dir
+    from carport.profile import compile_to_file
+    from carport.profile.installed import profile_folder
+    from gateway import profile_file
+
+    profile = compile_to_file(profile_folder(car), cache_dir() / "profiles").read_bytes()
+    return len(profile_file.decode(profile)["buses"])
 
 
 def _merge(
@@ -166,8 +197,13 @@ def _flash(
                 click.echo("Nothing was changed.")
             return told
         if not has_all:
-            with _Steps(as_json) as steps:
-                install(chip, Repl(port), content, present.flash_mib, is_fresh, steps.begin)
+            try:
+                with _Steps(as_json) as steps:
+                    install(chip, Repl(port), content, present.flash_mib, is_fresh, steps.begin)
+            except KeyboardInterrupt as error:
+                raise StoppedError(
+                    "interrupted: the board may be half-way, run the same again to go on"
+                ) from error
     return {**told, "done": True, **_pair(port, as_json)}
 
 
@@ -175,13 +211,8 @@ def _content(board: "Board", image: "MicroPythonImage", car: str) -> "Content":
     from carport.install.installation import Content
     from carport.install.micropython_image import check_buses
     from carport.install.package import build_package, loader_files
-    from carport.paths import cache_dir
-    from carport.profile import compile_to_file
-    from carport.profile.installed import profile_folder
-    from gateway import profile_file
 
-    profile = compile_to_file(profile_folder(car), cache_dir() / "profiles").read_bytes()
-    check_buses(image, board, len(profile_file.decode(profile)["buses"]))
+    check_buses(image, board, _buses(car))
     return Content(image, build_package(board.name, car), loader_files())
 
 
@@ -270,6 +301,10 @@ def _pair(port: str, as_json: bool) -> dict[str, Any]:
             whose = f"paired as {names[0]}" if names else "paired with somebody else"
             click.echo(f"The gateway runs, and has kept its keys: it is {whose}.")
         return {"gateway": names[0] if names else None}
+    except KeyboardInterrupt as error:
+        raise StoppedError(
+            f"interrupted: the board is flashed, and yours after `carport pair --port {port}`"
+        ) from error
     except CarportError as error:
         error.args = (f"the board is flashed, but not paired: {error}",)
         raise
