@@ -60,6 +60,24 @@ try:
 except OSError:
     print("read-only")
 """
+READS = """
+import sys, vfs
+from firmware.ports.esp32.slot_files import SlotFiles
+from tests.power.chip import Chip, Partition
+class Counting(Partition):
+    reads = 0
+    def readblocks(self, *where):
+        Counting.reads += 1
+        return super().readblocks(*where)
+data = open(sys.argv[1], "rb").read()
+chip = Chip(8)
+chip.image[: len(data)] = data
+vfs.mount(SlotFiles(Counting(chip, 0, 8)), "/slot", readonly=True)
+sys.path.insert(0, "/slot")
+Counting.reads = 0
+import large
+print(large.x, Counting.reads)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +96,15 @@ def test_modules_are_imported_from_them(t_2can: Path, vm: Any) -> None:
     assert said[0] == "/slot/gateway/core.mpy /slot/firmware/runner.mpy"
     assert said[1].startswith("t-2can ")
     assert said[2] == "read-only"
+
+
+def test_an_import_reads_much_at_once(tmp_path: Path, vm: Any) -> None:
+    source = b"x = 1\n" * 2000
+    path = tmp_path / "package"
+    path.write_bytes(package_with({"large.py": source}))
+    x, reads = run_script(READS, heapsize="1m", args=[str(path)]).split()
+    assert x == "1"
+    assert int(reads) <= len(source) // 255 + 8
 
 
 def test_frozen_code_goes_before(t_2can: Path, vm: Any) -> None:

@@ -31,6 +31,8 @@ _IS_DIRECTORY = const(0x4000)  # of what os.stat calls the mode
 _IS_FILE = const(0x8000)
 _CODE = ("gateway", "firmware")
 _CLOSE = const(4)  # MP_STREAM_CLOSE
+_GET_BUFFER_SIZE = const(11)  # MP_STREAM_GET_BUFFER_SIZE
+_IMPORT_BYTES = const(255)  # the most that an import reads at once; 25 if nobody says a size
 
 
 class SlotFiles:
@@ -169,8 +171,10 @@ class SlotFile(io.IOBase):
         return size
 
     def ioctl(self, request: int, argument: int) -> int:
-        """Close it: nothing is to be done; nothing else is known."""
-        return 0 if request == _CLOSE else -1
+        """Close it, for which nothing is to be done, or say how much to read at once."""
+        if request == _GET_BUFFER_SIZE:
+            return _IMPORT_BYTES
+        return 0 if request == _CLOSE else -errno.EINVAL
 
     def read(self, size: int = -1) -> bytes:
         """Return so many bytes, or all that are left."""
