@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from carport.emulator.process import EmulatorProcess
+from tests.waiting import wait_until
 
-_RESTART_S = 10.0
-_POLL_S = 0.01
 _WRITTEN_S = 0.6
 
 
@@ -30,12 +29,9 @@ def starts(emulator: EmulatorProcess) -> int:
     return emulator.read_log().count("ready after")
 
 
-def wait_for_start(emulator: EmulatorProcess, before: int, timeout_s: float = _RESTART_S) -> None:
+def wait_for_start(emulator: EmulatorProcess, before: int) -> None:
     """Return when the board has started more often than before."""
-    deadline_s = time.monotonic() + timeout_s
-    while starts(emulator) == before:
-        assert time.monotonic() < deadline_s, emulator.read_log()
-        time.sleep(_POLL_S)
+    wait_until(lambda: starts(emulator) > before, emulator.read_log)
 
 
 def vm_pid(emulator: EmulatorProcess) -> int:

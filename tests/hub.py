@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -10,6 +9,7 @@ from typing import TypeVar
 import can
 
 from carport.hub import Counters, Hub
+from tests.waiting import PATIENCE_S, wait_until
 
 Result = TypeVar("Result")
 
@@ -35,10 +35,8 @@ class HubThread:
         return self._call(lambda: len(self._hub._connections))
 
     def wait_for(self, condition: Callable[[Counters], bool], channel: str = "can0") -> None:
-        """Return once the channel's counters are so; fail after 10 s."""
-        deadline_s = time.monotonic() + 10
-        while not condition(self.counters(channel)):
-            assert time.monotonic() < deadline_s, self.counters(channel)
+        """Return once the channel's counters are so."""
+        wait_until(lambda: condition(self.counters(channel)), lambda: self.counters(channel))
 
     def set_connected(self, channel: str, is_connected: bool) -> None:
         """Cut or mend the controllers' wires."""
@@ -67,13 +65,13 @@ class HubThread:
 
     def stop(self) -> None:
         """Stop the hub before its time."""
-        asyncio.run_coroutine_threadsafe(self._hub.stop(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._hub.stop(), self._loop).result(PATIENCE_S)
 
     def _call(self, function: Callable[[], Result]) -> Result:
         async def call() -> Result:
             return function()
 
-        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(PATIENCE_S)
 
 
 @contextmanager
@@ -84,11 +82,11 @@ def running_hub(bitrate: int = 500_000) -> Iterator[HubThread]:
     thread.start()
     hub = Hub(bitrate=bitrate)
     try:
-        port = asyncio.run_coroutine_threadsafe(hub.start(), loop).result(10)
+        port = asyncio.run_coroutine_threadsafe(hub.start(), loop).result(PATIENCE_S)
         yield HubThread(hub, loop, port)
-        asyncio.run_coroutine_threadsafe(hub.stop(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(hub.stop(), loop).result(PATIENCE_S)
         assert asyncio.all_tasks(loop) == set()
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(PATIENCE_S)
         loop.close()

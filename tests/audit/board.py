@@ -29,7 +29,6 @@ DAY_S = 86_400
 _TRIES = 4
 _BUSY_S = 0.5
 _ROW_S = 1.5  # until the next row, and a little
-_RESTART_S = 15.0
 _HERE = Place()
 
 
@@ -157,7 +156,7 @@ class Board:
 
     def wait_for_start(self, starts: int) -> None:
         """Return when the board has started more often than that."""
-        emulated_board.wait_for_start(self.emulator, starts, _RESTART_S)
+        emulated_board.wait_for_start(self.emulator, starts)
 
     def starts(self) -> int:
         """Return how often the board has started."""

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-TIMEOUT_S = 40.0
+from tests.waiting import PATIENCE_S
 
 
 class CommandLine:
@@ -31,7 +31,7 @@ class CommandLine:
             },
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=TIMEOUT_S,
+            timeout=PATIENCE_S,
             text=True,
             check=False,
         )
@@ -69,6 +69,6 @@ def aiocoap_client(folder: Path, path: str, *options: str) -> list[str]:
 def run_aiocoap_client(folder: Path, path: str, *options: str) -> bytes:
     """Run that command; return what it prints."""
     command = aiocoap_client(folder, path, *options)
-    done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout

@@ -8,8 +8,8 @@ from typing import Any, Self
 import can
 
 from tests.car_rig import load_database
+from tests.waiting import PATIENCE_S
 
-_TIMEOUT_S = 5.0
 _DATABASE = load_database()
 _OURS = {
     message.frame_id: message for message in _DATABASE.messages if "Gateway" in message.senders
@@ -45,7 +45,7 @@ class Listener:
 
     def wait_for(self, wanted: str, since: int) -> None:
         """Return once that was heard among `heard[since:]`."""
-        deadline_s = time.monotonic() + _TIMEOUT_S
+        deadline_s = time.monotonic() + PATIENCE_S
         with self._condition:
             while wanted not in self.heard[since:]:
                 remaining_s = deadline_s - time.monotonic()

@@ -12,10 +12,10 @@ from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from gateway.slipmux import COAP, Decoder
+from tests.waiting import PATIENCE_S
 
 _MAX_BYTES = 2048
 _POLL_S = 0.05
-_TIMEOUT_S = 5.0
 
 Address = tuple[str, int]
 
@@ -47,7 +47,7 @@ class _Tap:
         traceback: TracebackType | None,
     ) -> None:
         self._is_ending.set()
-        self._thread.join(_TIMEOUT_S)
+        self._thread.join(PATIENCE_S)
         self._close()
 
     def requests(self) -> list[bytes]:
@@ -94,7 +94,7 @@ class UdpTap(_Tap):
 
     def _next_answer(self, host: object, since: int) -> bytes:
         ending = threading.Event()
-        timer = threading.Timer(_TIMEOUT_S, ending.set)
+        timer = threading.Timer(PATIENCE_S, ending.set)
         timer.start()
         while not ending.wait(0.001):
             for each in self.passed[since:]:
@@ -166,7 +166,7 @@ def address_of(coap: str) -> Address:
 def ask(coap: str, data: bytes) -> bytes:
     """Send a datagram from a new address; return the answer."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
-        stranger.settimeout(_TIMEOUT_S)
+        stranger.settimeout(PATIENCE_S)
         stranger.connect(address_of(coap))
         stranger.send(data)
         return stranger.recv(_MAX_BYTES)

@@ -40,7 +40,8 @@ from gateway.slipmux import encode_coap, encode_log, frame
 from tests.emulated_board import emulated
 from tests.models.host import Host, plain
 from tests.system.bad_datagrams import CASES, Case
-from tests.system.wire import TIMEOUT_S, Wire
+from tests.system.wire import Wire
+from tests.waiting import PATIENCE_S
 
 TOO_LONG = "far too much"  # for the emulated cable: what is not read in time is lost
 PINGS = itertools.cycle(range(0x4000, 0x8000))
@@ -107,7 +108,7 @@ class Network(Line):
             stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             stranger.bind((address, 0))
             stranger.connect(wire.socket.getpeername())
-            stranger.settimeout(TIMEOUT_S)
+            stranger.settimeout(PATIENCE_S)
             self._sockets.append(stranger)
         self._turn = 0
 

@@ -6,8 +6,7 @@ known once a later command was heard.
 
 import itertools
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,11 +19,11 @@ from tests.car_rig import PROFILE
 from tests.hub import HubThread, running_hub
 from tests.system.board_on_hub import Board
 from tests.system.listener import Listener
+from tests.waiting import wait_until
 
 CHANNELS = {"body": "can0", "powertrain": "can1"}
 LOCK, WAKE = "LockRequest=Lock", "WakeRequest=1"
 DOORS, BATTERY, AFTER_OURS = 0x100, 0x120, 0x201
-WAIT_S = 10.0
 
 
 @pytest.fixture
@@ -71,13 +70,6 @@ def is_locked(car: Runner) -> set[bool]:
     return {value for path, value in signals.items() if path.endswith(".IsLocked")}
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Ask again and again until it is so."""
-    deadline_s = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline_s, "waited in vain"
-
-
 def locked_again(board: Board) -> None:
     """Lock, once the board is back on the bus."""
     wait_until(lambda: board.body_bus()["state"] != "bus-off")
@@ -95,6 +87,7 @@ def only_locks(board: Board, listener: Listener) -> None:
 def fall_asleep(hub: HubThread, car: Runner) -> None:
     """Let the car sleep, and return when its bus is silent."""
     car.handle({"do": "set", "values": {"sleep_after": 1}})
+    wait_until(lambda: not car.handle({"do": "state"})["is_awake"])
     with hub.client() as node:
         while node.recv(1.2) is not None:
             pass

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +20,8 @@ from carport.hub.frame import Frame, wire_bits
 from tests.car_rig import load_database
 from tests.hub import HubThread, running_hub
 from tests.slcan_adapter import SlcanAdapter
-from tests.system.command_line import TIMEOUT_S, CommandLine
+from tests.system.command_line import CommandLine
+from tests.waiting import PATIENCE_S, wait_until
 
 DATABASE = load_database()
 BIT_US = 2
@@ -64,9 +64,7 @@ def on(adapter: SlcanAdapter) -> list[str]:
 
 def wait_for_commands(adapter: SlcanAdapter, commands: list[str]) -> None:
     """Return once the adapter was told exactly these."""
-    deadline_s = time.monotonic() + 10
-    while adapter.commands != commands:
-        assert time.monotonic() < deadline_s, adapter.commands
+    wait_until(lambda: adapter.commands == commands, lambda: adapter.commands)
 
 
 def test_an_slcan_adapter_is_dumped_and_only_listens(
@@ -81,7 +79,7 @@ def test_an_slcan_adapter_is_dumped_and_only_listens(
         for frame in FRAMES:
             bus.send(frame)
         hub.wait_for(lambda counters: counters.frames == len(FRAMES))
-    thread.join(20)
+    thread.join(PATIENCE_S)
     assert ended == [0]
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(int(each["id"], 16), len(each["id"]) == 8, each["data"]) for each in told] == [
@@ -104,7 +102,7 @@ def test_a_log_is_replayed_through_an_slcan_adapter(
     assert not adapter.commands
     with hub.client() as bus:
         assert run(["can", "replay", str(log), "--yes", "--json", *on(adapter)]) == 0
-        heard = [bus.recv(10) for _ in FRAMES]
+        heard = [bus.recv(PATIENCE_S) for _ in FRAMES]
     assert [identity(each) for each in heard if each] == [identity(each) for each in FRAMES]
     told = json.loads(capsys.readouterr().out)
     assert (told["sent"], told["carried"]) == (len(FRAMES), None)
@@ -146,13 +144,13 @@ class Running:
     def rest(self, exit_code: int) -> str:
         """Return what it prints after that, until it ends by itself, with this code."""
         printed = self._printed.read()
-        assert self._process.wait(TIMEOUT_S) == exit_code
+        assert self._process.wait(PATIENCE_S) == exit_code
         return printed
 
     def end(self, number: int) -> str:
         """Send the signal, and return what it has printed; it must end well."""
         self._process.send_signal(number)
-        printed, _ = self._process.communicate(timeout=TIMEOUT_S)
+        printed, _ = self._process.communicate(timeout=PATIENCE_S)
         assert self._process.returncode == 0
         return printed
 
@@ -169,9 +167,7 @@ def test_the_emulators_car_is_dumped_and_obeys_a_sound_frame(owner: CommandLine)
     assert told["signals"]["LockTrunk"] == {"value": "Unlocked", "unit": None}
     sent = owner.run("can", "send", "GW_BodyCommand", "LockRequest=Lock", "--repeat", "3")
     assert (sent["sent"], sent["carried"]) == (3, 3)
-    deadline_s = time.monotonic() + 10
-    while owner.locked() != {True}:
-        assert time.monotonic() < deadline_s
+    wait_until(lambda: owner.locked() == {True})
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -180,9 +176,7 @@ def test_a_dump_that_is_ended_leaves_a_whole_log(
 ) -> None:
     log = tmp_path / "log.blf"
     dump = Running(owner.home, "dump", "-o", str(log))
-    deadline_s = time.monotonic() + 20
-    while not log.exists():
-        assert time.monotonic() < deadline_s
+    wait_until(log.exists)
     told = owner.run("can", "dump", "--count", "20")
     said = dump.end(number)
     with can.LogReader(log) as reader:
@@ -207,7 +201,7 @@ def test_a_lock_is_confirmed_while_an_unrelated_log_fills_the_bus(
             writer.on_message_received(frame)
     with join(emulator) as bus:
         flood = Running(owner.home, "replay", str(log), "--speed", "0", "--loop", "--json")
-        while (frame_heard := bus.recv(20)) and frame_heard.arbitration_id < 0x500:
+        while (frame_heard := bus.recv(PATIENCE_S)) and frame_heard.arbitration_id < 0x500:
             pass
         assert owner.run("unlock")["state"] == "confirmed"
         assert owner.run("lock")["state"] == "confirmed"

@@ -7,9 +7,8 @@ import json
 import os
 import signal
 import socket
-import time
 from binascii import crc32
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from struct import pack, unpack
 from typing import Any
@@ -26,8 +25,8 @@ from gateway.slipmux import encode_coap
 from tests.emulated_board import cut_power, starts, vm_pid, wait_for_start
 from tests.models.host import Host, Response, plain
 from tests.system.wire import Wire
+from tests.waiting import wait_until
 
-DEADLINE_S = 30.0
 BLOCK_BYTES = 4096
 KEYS = slice(510 * BLOCK_BYTES, 512 * BLOCK_BYTES)
 FREE_PORTS = ("--coap-port", "0", "--can-port", "0")
@@ -49,13 +48,7 @@ class Rig:
         """Switch the board off and on, and return when it serves."""
         before = starts(self.emulator)
         ask(self._control, {"do": "boot", "held_seconds": held_seconds})
-        wait_for_start(self.emulator, before, DEADLINE_S)
-
-    def wait_until(self, condition: Callable[[], Any]) -> None:
-        end_s = time.monotonic() + DEADLINE_S
-        while not condition():
-            assert time.monotonic() < end_s, self.emulator.read_log()
-            time.sleep(0.02)
+        wait_for_start(self.emulator, before)
 
     def ask(self, code: int, path: list[str], payload: Any = None) -> Response:
         """Return the answer over the cable, be it a message of its own."""
@@ -99,7 +92,7 @@ def test_a_hung_loop_is_ended_by_the_watchdog_and_the_owner_is_told(rig: Rig) ->
     assert "crash" not in rig.system()
     before = starts(rig.emulator)
     os.kill(vm_pid(rig.emulator), signal.SIGSTOP)
-    wait_for_start(rig.emulator, before, DEADLINE_S)
+    wait_for_start(rig.emulator, before)
     crash = crash_of(rig)
     assert crash == {"reason": "watchdog", "count": 1, "early": 1}
     rig.boot()
@@ -119,9 +112,9 @@ def test_a_network_that_crashes_the_start_leaves_a_cable_that_locks(rig: Rig) ->
     port = int(rig.emulator.coap.rpartition(":")[2])
     os.kill(vm_pid(rig.emulator), signal.SIGKILL)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as thief:
-        rig.wait_until(lambda: is_taken(thief, port))
-        rig.wait_until(lambda: "safe mode: there is only the cable" in rig.emulator.read_log())
-        rig.wait_until(lambda: starts(rig.emulator) == 2)
+        wait_until(lambda: is_taken(thief, port))
+        wait_until(lambda: "safe mode: there is only the cable" in rig.emulator.read_log())
+        wait_until(lambda: starts(rig.emulator) == 2)
         told = rig.system()
         assert told["safe_mode"] is True
         crash = crash_of(rig)

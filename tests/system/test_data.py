@@ -20,7 +20,6 @@ from tests.system.command_line import CommandLine
 GROUPS = ("driving", "climate", "charging", "location")
 HEAD = ("time", "group", "block", "uptime_ms", "region")
 TERMS = ("--purpose", "test", "--until", "2027-06-01", "--every", "1s", "--region", "DE")
-RESTART_S = 30.0
 CLOCKS_S = 2.5  # the board's time is told in whole seconds; a busy machine hears of a frame late
 
 
@@ -63,7 +62,7 @@ def test_what_was_on_the_bus_is_exported_equal_in_value_and_unit(
     path = tmp_path / "drive.json"
     before = starts(emulator)
     owner.run("data", "consent", *GROUPS, *TERMS)
-    wait_for_start(emulator, before, RESTART_S)  # as after each first consent
+    wait_for_start(emulator, before)  # as after each first consent
     with listening(emulator) as log:
         owner.run("sim", "drive", "--kph", "50", "--seconds", "14")
         live = owner.lines("data", "live", "--count", "48", "--seconds", "20")
@@ -131,7 +130,7 @@ def test_an_owner_change_makes_it_a_new_board(
     assert owner.run("data", "erase", "--owner-change", "--yes")["erased"] == "owner-change"
     assert "no gateway is paired" in owner.run("data", "status", exit_code=2)["error"]
 
-    wait_for_start(emulator, before, RESTART_S)
+    wait_for_start(emulator, before)
     next_owner = CommandLine(tmp_path / "next")
     next_owner.run("pair", "--port", emulator.serial, "--name", "mine")
     told = next_owner.run("data", "consent")

@@ -16,8 +16,8 @@ from uuid import uuid4
 import pytest
 
 from carport.demo.story import STORY
+from tests.waiting import PATIENCE_S
 
-TIMEOUT_S = 100
 MARK = "CARPORT_DEMO_TEST"
 
 DEMO = "import sys; from carport.cli import main; main(['demo', '--json'])"
@@ -71,7 +71,7 @@ class World:
     def run(self, code: str) -> tuple[int, str]:
         """Run Python with this code; return its exit code and what it printed."""
         with self.start(code) as process:
-            output, errors = process.communicate(timeout=TIMEOUT_S)
+            output, errors = process.communicate(timeout=PATIENCE_S)
         assert errors == ""
         return process.returncode, output
 
@@ -110,7 +110,6 @@ def test_every_step_is_as_expected_and_nothing_is_left(world: World) -> None:
     first, *rest = [title for title, _ in STORY]
     assert outcomes == {first: "ok" if can_isolate else "SKIPPED"} | dict.fromkeys(rest, "ok")
     assert exit_code == 0
-    assert sum(step["seconds"] for step in steps) < 60
     assert world.left_behind() == []
 
 
@@ -140,6 +139,6 @@ def test_an_early_end_leaves_nothing(world: World) -> None:
                 break
         assert world.left_behind() != []
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=TIMEOUT_S)
+        process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 128 + signal.SIGTERM
     assert world.left_behind() == []

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from carport.emulator.process import EmulatorProcess
-from tests.system.command_line import TIMEOUT_S, CommandLine
+from tests.system.command_line import CommandLine
+from tests.waiting import PATIENCE_S
 
 PASSPHRASE = "correct horse battery"
 
@@ -138,7 +139,7 @@ def in_terminal(owner: CommandLine, *words: str, typed: str = "") -> str:
         )
         os.close(theirs)
         shown = b"".join(iter(lambda: _read(ours), b""))
-        assert done.wait(TIMEOUT_S) == 0, shown.decode()
+        assert done.wait(PATIENCE_S) == 0, shown.decode()
         return shown.decode()
     finally:
         os.close(ours)

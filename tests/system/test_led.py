@@ -1,26 +1,22 @@
 """What the LED of an emulated board says, in its log, as its owner uses it."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from carport.emulator.process import EmulatorProcess
 from tests.system.command_line import CommandLine
-
-DEADLINE_S = 10.0
-POLL_S = 0.05
+from tests.waiting import wait_until
 
 
 def said(emulator: EmulatorProcess, count: int) -> list[str]:
     """Return what the LED has said, once it has said so much."""
-    deadline_s = time.monotonic() + DEADLINE_S
-    while True:
+
+    def states() -> list[str]:
         lines = emulator.read_log().splitlines()
-        states = [line.partition("LED: ")[2] for line in lines if "LED: " in line]
-        if len(states) >= count:
-            return states
-        assert time.monotonic() < deadline_s, states
-        time.sleep(POLL_S)
+        return [line.partition("LED: ")[2] for line in lines if "LED: " in line]
+
+    wait_until(lambda: len(states()) >= count, states)
+    return states()
 
 
 def test_it_tells_that_a_board_is_new_then_that_it_listens_then_that_it_is_armed(

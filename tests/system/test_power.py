@@ -6,7 +6,6 @@ The board is in a hurry (`pace`): a minute of its patience takes half a second h
 import asyncio
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -19,9 +18,9 @@ from carport.client import Client
 from carport.emulator.emulator import Emulator
 from gateway.coap.numbers import CHANGED
 from tests.system.command_line import CommandLine
+from tests.waiting import PATIENCE_S, wait_until
 
 PACE = 120
-DEADLINE_S = 40.0
 
 
 class SleepyEmulator:
@@ -55,7 +54,7 @@ class SleepyEmulator:
         self._loop.close()
 
     def _run(self, coroutine: Any) -> None:
-        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
+        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE_S)
 
     @property
     def is_asleep(self) -> bool:
@@ -68,10 +67,7 @@ class SleepyEmulator:
         return sum(line.startswith(beginning) for line in self.lines)
 
     def wait_for(self, condition: Callable[[], Any]) -> None:
-        end_s = time.monotonic() + DEADLINE_S
-        while not condition():
-            assert time.monotonic() < end_s, "\n".join(self.lines)
-            time.sleep(0.01)
+        wait_until(condition, lambda: "\n".join(self.lines))
 
     def wait_for_wake(self, by: str, action: Callable[[], Any]) -> None:
         """Do what wakes the board, and return when it serves again."""
@@ -129,7 +125,7 @@ def ask(emulator: SleepyEmulator, path: str, payload: Any = None) -> Any:
     import cbor2
 
     async def run() -> Any:
-        async with Client("car", timeout_s=DEADLINE_S) as client:
+        async with Client("car", timeout_s=PATIENCE_S) as client:
             if payload is None:
                 response = await client.request(aiocoap.GET, path)
             else:

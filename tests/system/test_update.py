@@ -3,7 +3,6 @@
 In the updates a minute lasts a second, so that no test waits.
 """
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ from tests.emulated_board import cut_power, starts, wait_for_start
 from tests.models.host import Host
 from tests.models.packages import changed_sources
 from tests.system.wire import Wire
+from tests.waiting import wait_until
 
 FREE_PORTS = ("--coap-port", "0", "--can-port", "0")
 BLOCK_BYTES = 512
-DEADLINE_S = 20.0
 A_SECOND = ("firmware/crash_log.py", ("WELL_MS = const(60_000)", "WELL_MS = const(1_000)"))
 
 
@@ -57,15 +56,13 @@ class Owner:
         assert self.host.request(POST, ["update"], said).code == CHANGED
         wait_for_start(self.emulator, before)
 
-    def wait_until(self, **wanted: Any) -> dict[str, Any]:
+    def wait_until(self, **wanted: Any) -> None:
         """Ask until the board says so."""
-        end_s = time.monotonic() + DEADLINE_S
-        while True:
-            state = self.state()
-            if wanted.items() <= state.items():
-                return state
-            assert time.monotonic() < end_s, (state, self.emulator.read_log())
-            time.sleep(0.1)
+
+        def is_so() -> bool:
+            return wanted.items() <= self.state().items()
+
+        wait_until(is_so, self.emulator.read_log)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -23,12 +22,11 @@ from tests.emulated_board import cut_power
 from tests.models.packages import changed_sources, package_of
 from tests.system.command_line import CommandLine
 from tests.system.taps import UdpTap
+from tests.waiting import PATIENCE_S, wait_until
 
 BLOCK_BYTES = 512
 LOSS = 0.1
 FEW_REQUESTS = 120  # a third of an update
-POLL_S = 0.01
-TIMEOUT_S = 40.0
 
 _MAIN = "from carport.cli import main; main()"
 
@@ -83,15 +81,12 @@ class Running:
 
     def end(self) -> tuple[int, dict[str, Any]]:
         """Return the exit code, and what it printed."""
-        printed, _ = self._process.communicate(timeout=TIMEOUT_S)
+        printed, _ = self._process.communicate(timeout=PATIENCE_S)
         return self._process.returncode, json.loads(printed)
 
 
 def wait_for_requests(tap: UdpTap, count: int) -> None:
-    deadline_s = time.monotonic() + TIMEOUT_S
-    while len(tap.requests()) < count:
-        assert time.monotonic() < deadline_s, "nothing is sent"
-        time.sleep(POLL_S)
+    wait_until(lambda: len(tap.requests()) >= count)
 
 
 def hold_after(tap: UdpTap, count: int) -> None:

@@ -15,8 +15,8 @@ from carport.hardware import board_named
 from tests.models import esp_images
 from tests.models.cable_board import CableBoard
 from tests.vm import REPOSITORY
+from tests.waiting import PATIENCE_S
 
-TIMEOUT_S = 100.0
 NO_NETWORK = re.compile(
     r"name resolution|connection|unreachable|timed out|proxy|versions: none", re.IGNORECASE
 )
@@ -30,7 +30,7 @@ def run(words: list[str | Path], folder: Path) -> subprocess.CompletedProcess[st
         env=environment(folder),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=TIMEOUT_S,
+        timeout=PATIENCE_S,
         text=True,
         check=False,
     )
@@ -94,7 +94,7 @@ def test_the_wheel_emulates_pairs_locks_and_flashes(installed: Path) -> None:
         for via in ("lan", "serial"):
             assert carport(installed, "lock", "--via", via)["state"] == "confirmed"
         emulator.send_signal(signal.SIGTERM)
-        assert emulator.wait(TIMEOUT_S) == 0
+        assert emulator.wait(PATIENCE_S) == 0
     (installed / "ESP32_GENERIC-SPIRAM-20260601-v1.29.0.bin").write_bytes(esp_images.micropython())
     hardware = board_named("devkit-mcp2515").settings(1)
     with CableBoard(installed / "flash.img", hardware) as board:

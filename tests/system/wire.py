@@ -11,8 +11,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from gateway.slipmux import COAP, LOG, Decoder, encode_coap
-
-TIMEOUT_S = 60.0
+from tests.waiting import PATIENCE_S
 
 
 class Wire:
@@ -21,7 +20,7 @@ class Wire:
     def __init__(self, coap: str, serial: str, is_flushed: bool = True) -> None:
         address = urlsplit(coap)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.settimeout(TIMEOUT_S)
+        self.socket.settimeout(PATIENCE_S)
         self.socket.bind((address.hostname, 0))  # so it is on the gateway's network, whichever
         self.socket.connect((address.hostname, address.port))
         self.datagrams: list[tuple[bytes, Hashable]] = []
@@ -68,7 +67,7 @@ class Wire:
     def read_message(self) -> bytes:
         """Return the next message from the cable, keeping the log lines before it."""
         while True:
-            readable, _, _ = select.select([self._serial], [], [], TIMEOUT_S)
+            readable, _, _ = select.select([self._serial], [], [], PATIENCE_S)
             assert readable, f"no message on the cable, only {self.logs}"
             message = None
             for kind, content in self._decoder.feed(os.read(self._serial, 4096)):
