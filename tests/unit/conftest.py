@@ -12,26 +12,16 @@ import pytest
 from carport.client.known_gateways import KnownGateway
 from carport.client.pairing import pair
 from tests.fake_gateway import Cable, FakeGateway
+from tests.patience import be_patient
 
 Elsewhere = Callable[[str], None]
 CtrlC = Callable[..., None]
 
-_WAITING = (
-    "carport.client.session.Tuning.ACK_TIMEOUT",
-    "carport.client.session._ASK_AGAIN_S",
-    "carport.client.clock.GIVING_S",
-    "carport.client.client.GIVING_S",
-    "carport.client.client._PROOF_S",
-    "carport.client.pairing._ADDRESS_PROOF_S",
-    "carport.client.route._PING_S",
-)
-
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a client wait where it would ask again: nothing is lost here, but much may be late."""
-    for name in _WAITING:
-        monkeypatch.setattr(name, 30.0)
+    """Let a slow machine change nothing of what clients do."""
+    be_patient(monkeypatch.setattr)
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ class Emulated:
         return answer(self.rig.car, request, self.rig.presses_ms.append, self.rig.now_s)
 
     def _await(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_nothing_is_left_after_the_server_has_stopped(tmp_path: Path, registry: 
 
 def test_one_connection_carries_many_requests_and_survives_nonsense(emulated: Emulated) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(10)
+        connection.settimeout(60)
         connection.connect(str(emulated.control))
         connection.sendall(b'nonsense\n[1]\n"do"\n\xff\n{}\n{"do": "press", "seconds": 3}\n')
         with connection.makefile("rb") as lines:
@@ -108,7 +108,7 @@ def test_a_line_that_never_ends_is_hung_up_on_and_the_next_client_is_served(
     emulated: Emulated,
 ) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(10)
+        connection.settimeout(60)
         connection.connect(str(emulated.control))
         endless = b"x" * (8 << 20)  # more than the server's limit and both sockets' buffers
         with pytest.raises(OSError, match=r"[Bb]roken pipe|reset"):

@@ -48,7 +48,7 @@ def test_a_lost_laptop_is_not_a_lost_car(
     assert find_gateway(None).role == "owner"
     assert run(["lock"]) == 0
     on("home")
-    assert run(["lock", "--timeout", "1"]) == 4
+    assert run(["lock"]) == 4
 
 
 def test_every_context_that_is_left_here_works(
@@ -81,7 +81,7 @@ def test_on_a_terminal_the_question_is_asked(
     assert run(["keys", "restore", str(backup)]) == 0
     assert run(["lock"]) == 0
     on("home")
-    assert run(["lock", "--timeout", "1"]) == exit_code
+    assert run(["lock"]) == exit_code
 
 
 def test_without_a_terminal_the_answer_is_needed_first(

@@ -66,7 +66,7 @@ class Ear:
         """Return the next frames, so many."""
         frames: list[can.Message] = []
         while len(frames) < count:
-            frame = self.bus.recv(10)
+            frame = self.bus.recv(60)
             assert frame is not None, f"{len(frames)} of {count} frames"
             frames.append(frame)
         return frames
@@ -88,7 +88,7 @@ def dumping(hub: HubThread, *words: str) -> Iterator[None]:
     thread.start()
     hub.wait_for(lambda counters: counters.nodes > nodes or not thread.is_alive())
     yield
-    thread.join(20)
+    thread.join(60)
     assert ended == [0]
 
 
@@ -341,7 +341,7 @@ def test_the_table_has_a_row_for_each_id(
 def test_dump_ends_after_its_time(on_hub: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     begin_s = time.monotonic()
     assert run(["can", "dump", "--seconds", "0.2", *on_hub]) == 0
-    assert 0.2 <= time.monotonic() - begin_s < 5
+    assert 0.2 <= time.monotonic() - begin_s < 60
     assert capsys.readouterr().out == ""
 
 

@@ -23,7 +23,7 @@ def board(home: Path, desk: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
     monkeypatch.setattr("carport.doctor.gather.LOOK_S", 0.05)
     monkeypatch.setattr("serial.tools.list_ports.comports", list)
     with CoreGateway(restarts=True) as board:
-        asyncio.run(pair(board.port, "test", is_replacing=False, timeout_s=5))
+        asyncio.run(pair(board.port, "test", is_replacing=False, timeout_s=60))
         yield board
 
 

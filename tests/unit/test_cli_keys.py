@@ -278,7 +278,7 @@ def test_revoking_ends_all_that_somebody_has(
 
     assert capsys.readouterr().out == "anna is revoked: 2 contexts ended.\n"
     on("phone")
-    assert run(["lock", "--timeout", "1"]) == 4
+    assert run(["lock"]) == 4
     on("home")
     assert run(["lock"]) == 0
 

@@ -24,6 +24,10 @@ def state(name: str) -> Any:
     return lambda command: receipt(command, name, reason="so it is")
 
 
+def silence(command: dict[str, Any]) -> None:
+    """Answer nothing."""
+
+
 OUTCOMES = [
     (receipt, 0),
     (plain(aiocoap.CONFLICT), 1),
@@ -32,7 +36,7 @@ OUTCOMES = [
     (state("refused"), 3),
     (plain(aiocoap.UNAUTHORIZED), 4),
     (plain(aiocoap.FORBIDDEN), 4),
-    (lambda command: None, 5),
+    (silence, 5),
     (plain(aiocoap.SERVICE_UNAVAILABLE), 1),
     (state("unconfirmed"), 6),
     (state("expired"), 6),
@@ -40,18 +44,17 @@ OUTCOMES = [
 ]
 
 
-@pytest.fixture(params=["lock", "unlock", "climate on"])
-def command(request: pytest.FixtureRequest) -> list[str]:
-    return [*request.param.split(), "--timeout", "0.5"]
+def waiting_for(script: Any) -> list[str]:
+    """Return the option that waits as long as need be for an answer, and not for none."""
+    return ["--timeout", "0.5" if script is silence else "60"]
 
 
+@pytest.mark.parametrize("command", ["lock", "unlock", "climate on"])
 @pytest.mark.parametrize(("script", "exit_code"), OUTCOMES)
-def test_exit_codes(
-    fake_gateway: FakeGateway, command: list[str], script: Any, exit_code: int
-) -> None:
+def test_exit_codes(fake_gateway: FakeGateway, command: str, script: Any, exit_code: int) -> None:
     fake_gateway.script = script
 
-    assert run(command) == exit_code
+    assert run([*command.split(), *waiting_for(script)]) == exit_code
 
 
 @pytest.mark.parametrize(("script", "exit_code"), OUTCOMES[1:])
@@ -62,7 +65,7 @@ def test_an_error_is_one_sentence_on_stderr_or_an_object_on_stdout(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     fake_gateway.script = script
-    words = ["unlock", "--timeout", "0.5"]
+    words = ["unlock", *waiting_for(script)]
 
     run(words)
     output = capsys.readouterr()
@@ -214,7 +217,7 @@ def test_watch_ends_with_an_error_where_nobody_answers(
 ) -> None:
     fake_gateway.forget_keys()
 
-    assert run(["watch", "--count", "1", "--timeout", "0.5"]) == 4
+    assert run(["watch", "--count", "1"]) == 4
 
 
 def test_pair_as_json_tells_where_and_nothing_secret(

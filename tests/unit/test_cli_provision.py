@@ -35,7 +35,7 @@ def empty_board(home: Path, desk: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 @pytest.fixture
 def board(empty_board: CoreGateway) -> CoreGateway:
     """A board whose owner calls it test, as it does itself."""
-    asyncio.run(pair(empty_board.port, "test", is_replacing=False, timeout_s=5))
+    asyncio.run(pair(empty_board.port, "test", is_replacing=False, timeout_s=60))
     return empty_board
 
 
@@ -306,7 +306,7 @@ def test_while_another_program_talks_to_it_only_the_board_is_renamed(
 
 
 def test_a_name_of_its_own_here_is_kept(empty_board: CoreGateway) -> None:
-    asyncio.run(pair(empty_board.port, "mine", is_replacing=False, timeout_s=5))
+    asyncio.run(pair(empty_board.port, "mine", is_replacing=False, timeout_s=60))
     provision(empty_board, "--region", "DE")
     assert find_gateway(None).name == "mine"
     assert settings(empty_board).name == "test"

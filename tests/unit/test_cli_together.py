@@ -7,13 +7,12 @@ import sys
 
 from carport.client.known_gateways import KnownGateway
 from tests.fake_gateway import FakeGateway
-
-_CARPORT = [sys.executable, "-c", "from carport.cli import main; main()"]
+from tests.patience import CARPORT
 
 
 def _start(*words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*_CARPORT, *words, "--json"],
+        [*CARPORT, *words, "--timeout", "100", "--json"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
         text=True,

@@ -28,7 +28,7 @@ def board() -> Iterator[CoreGateway]:
 def known(board: CoreGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnownGateway:
     """The board, which its owner has just paired with."""
     monkeypatch.setenv("CARPORT_HOME", str(tmp_path))
-    return asyncio.run(pair(board.port, "test", is_replacing=False, timeout_s=5)).gateway
+    return asyncio.run(pair(board.port, "test", is_replacing=False, timeout_s=60)).gateway
 
 
 def look(board: CoreGateway, power: dict[str, object]) -> None:
@@ -37,7 +37,7 @@ def look(board: CoreGateway, power: dict[str, object]) -> None:
         shell.gateway.attach_power(lambda: power)
 
     async def ask() -> None:
-        async with Client(timeout_s=5) as client:
+        async with Client(timeout_s=60) as client:
             assert (await client.system()).power == power
 
     asyncio.run(ask())

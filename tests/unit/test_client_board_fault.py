@@ -29,7 +29,6 @@ def board_without_gateway(reason: str) -> Iterator[int]:
     gateway = NoGateway(reason)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
         bound.bind(("127.0.0.1", 0))
-        bound.settimeout(10)
 
         def serve() -> None:
             while (received := bound.recvfrom(2048))[0]:
@@ -54,7 +53,7 @@ def test_every_command_over_the_cable_tells_the_reason(
     paired: KnownGateway, command: str, words: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     with board_without_gateway(DAMAGED) as udp_port, Cable(udp_port) as cable:
-        assert run([command, "--port", cable.port, "--timeout", "3", *words]) == 1
+        assert run([command, "--port", cable.port, *words]) == 1
 
     said = capfd.readouterr()
     text = json.loads(said.out)["error"] if words else said.err
@@ -65,7 +64,7 @@ def test_a_reason_writes_no_more_than_text_into_the_terminal(
     paired: KnownGateway, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with board_without_gateway("it is \x1b[2Jbroken\n") as udp_port, Cable(udp_port) as cable:
-        assert run(["status", "--port", cable.port, "--timeout", "3"]) == 1
+        assert run(["status", "--port", cable.port]) == 1
 
     assert (
         capfd.readouterr().err == "carport: the board has no gateway to offer: it is [2Jbroken\n"

@@ -46,7 +46,7 @@ def test_datagrams_and_log_lines_share_the_cable(terminal: tuple[int, str]) -> N
             sent = await asyncio.to_thread(os.read, board, 100)
             assert Decoder().feed(sent)[0][1] == PING
             os.write(board, encode_log("ready") + b"noise" + encode_coap(b"answer"))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 received = await loop.sock_recv(ours, 100)
         await relay.close()
         return received, lines
@@ -69,7 +69,7 @@ def test_the_relay_serves_nobody_but_the_first(terminal: tuple[int, str]) -> Non
                 sender.sendto(data, (host, int(port)))
             decoder = Decoder()
             received: list[bytes] = []
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while b"last" not in received:
                     data = await asyncio.to_thread(os.read, board, 100)
                     received += [message for _, message in decoder.feed(data)]
@@ -118,7 +118,7 @@ def test_a_cable_that_leads_over_tcp(paired: KnownGateway, fake_gateway: FakeGat
         port = f"socket://127.0.0.1:{server.getsockname()[1]}"
 
         async def lock() -> str:
-            async with Client(paired, port=port, timeout_s=5) as client:
+            async with Client(paired, port=port, timeout_s=60) as client:
                 return (await client.lock()).state
 
         assert asyncio.run(lock()) == "confirmed"
@@ -135,10 +135,10 @@ def test_the_boards_log_reaches_whoever_wants_it(paired: KnownGateway, cable: Ca
             lines.append(line)
             heard.set()
 
-        async with Client(paired, via="serial", timeout_s=5, on_log=on_log) as client:
+        async with Client(paired, via="serial", timeout_s=60, on_log=on_log) as client:
             await client.signals()
             cable.log("pairing is open for 60 s")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await heard.wait()
 
     asyncio.run(listen())

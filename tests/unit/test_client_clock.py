@@ -16,6 +16,7 @@ from carport.cli.main import run
 from carport.client import Client, clock
 from carport.client.known_gateways import KnownGateway
 from tests.fake_gateway import FakeGateway
+from tests.patience import CARPORT
 from tests.unit.conftest import Elsewhere
 
 NOW_S = 1_800_000_000
@@ -85,7 +86,7 @@ def test_the_result_is_there_before_the_time_is_given(
     printed = threading.Event()
     fake_gateway.time_is_held_until = printed
     with subprocess.Popen(
-        [sys.executable, "-c", "from carport.cli import main; main()", "lock", "--json"],
+        [*CARPORT, "lock", "--json"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
         text=True,

@@ -19,7 +19,7 @@ from tests.fake_gateway import Cable, FakeGateway
 
 
 def _pair(cable: Cable, name: str | None, is_replacing: bool = False) -> KnownGateway:
-    return asyncio.run(pair(cable.port, name, is_replacing=is_replacing, timeout_s=5)).gateway
+    return asyncio.run(pair(cable.port, name, is_replacing=is_replacing, timeout_s=60)).gateway
 
 
 def _announce(fake_gateway: FakeGateway, serial_port: str, pid: int) -> None:
@@ -112,7 +112,7 @@ def test_a_gateway_that_has_moved_is_found_by_its_key(
     moved.save()
 
     async def lock() -> None:
-        async with Client("test", timeout_s=5) as client:
+        async with Client("test", timeout_s=60) as client:
             await client.lock()
 
     asyncio.run(lock())

@@ -11,6 +11,7 @@ import pytest
 
 from carport.client import Client, route, session
 from carport.client.known_gateways import KnownGateway, find_gateway
+from carport.client.receipt import Receipt
 from carport.client.route import Via
 from carport.errors import (
     CarportError,
@@ -21,6 +22,9 @@ from carport.errors import (
     UsageError,
 )
 from tests.fake_gateway import Cable, FakeGateway, receipt
+from tests.leaping import leap
+
+LONG_S = 60.0
 
 
 def run(
@@ -28,7 +32,7 @@ def run(
     work: Callable[[Client], Coroutine[Any, Any, Any]],
     *,
     via: Via = "lan",
-    timeout_s: float = 5.0,
+    timeout_s: float = LONG_S,
     port: str | None = None,
 ) -> Any:
     async def connected() -> Any:
@@ -46,7 +50,7 @@ def test_a_command_returns_once_the_car_has_confirmed_it(
 
     assert confirmed.state == "confirmed"
     assert [command["command"] for command in fake_gateway.commands] == ["lock"]
-    assert 0 < fake_gateway.commands[0]["lifetime_ms"] <= 5000
+    assert 0 < fake_gateway.commands[0]["lifetime_ms"] <= LONG_S * 1000
 
 
 def test_climate_sends_its_arguments(paired: KnownGateway, fake_gateway: FakeGateway) -> None:
@@ -120,14 +124,37 @@ def test_a_code_without_a_receipt_raises_with_its_text(
     assert type(raised.value) is error
 
 
+def lock_in_leaps(
+    fake_gateway: FakeGateway, *answers: Any
+) -> Callable[[Client], Coroutine[Any, Any, Receipt]]:
+    """Return work that locks; each command that comes is given the next answer.
+
+    One that is a number is how long the client then waits for an answer, at once.
+    """
+
+    async def lock(client: Client) -> Receipt:
+        loop = asyncio.get_running_loop()
+        rest = iter(answers)
+
+        def script(command: dict[str, Any]) -> Any:
+            answer = next(rest)
+            if not isinstance(answer, float):
+                return answer(command)
+            leap(loop, answer)
+            return None
+
+        fake_gateway.script = script
+        return await client.lock()
+
+    return lock
+
+
 def test_a_lost_answer_is_asked_for_again_with_the_same_id(
     paired: KnownGateway, fake_gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "_ASK_AGAIN_S", 0.3)
-    answers = iter([lambda command: None, receipt])
-    fake_gateway.script = lambda command: next(answers)(command)
+    monkeypatch.setattr(session, "_ASK_AGAIN_S", 20.0)
 
-    assert run(paired, lambda client: client.lock()).state == "confirmed"
+    assert run(paired, lock_in_leaps(fake_gateway, 20.0, receipt)).state == "confirmed"
     first, second = fake_gateway.commands
     assert first == second
 
@@ -135,29 +162,30 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_id(
 def test_a_late_answer_to_the_first_request_counts_too(
     paired: KnownGateway, fake_gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "_ASK_AGAIN_S", 0.3)
+    monkeypatch.setattr(session, "_ASK_AGAIN_S", 20.0)
     second_came = asyncio.Event()
 
-    async def first(command: dict[str, Any]) -> aiocoap.Message:
-        await second_came.wait()
-        return receipt(command)
+    async def lock(client: Client) -> Receipt:
+        loop = asyncio.get_running_loop()
 
-    async def second(command: dict[str, Any]) -> None:
-        second_came.set()
+        async def first(command: dict[str, Any]) -> aiocoap.Message:
+            leap(loop, 20.0)
+            await second_came.wait()
+            return receipt(command)
 
-    answers = iter([first, second])
-    fake_gateway.script = lambda command: next(answers)(command)
+        async def second(command: dict[str, Any]) -> None:
+            second_came.set()
 
-    assert run(paired, lambda client: client.lock()).state == "confirmed"
+        return await lock_in_leaps(fake_gateway, first, second)(client)
+
+    assert run(paired, lock).state == "confirmed"
 
 
 def test_no_answer_says_until_when_it_may_still_happen(
     paired: KnownGateway, fake_gateway: FakeGateway
 ) -> None:
-    fake_gateway.script = lambda command: None
-
     with pytest.raises(NoAnswerError, match=r"may still happen until \d\d:\d\d:\d\d"):
-        run(paired, lambda client: client.lock(), timeout_s=0.5)
+        run(paired, lock_in_leaps(fake_gateway, LONG_S))
 
 
 def test_where_nobody_is_nothing_is_sent(paired: KnownGateway, fake_gateway: FakeGateway) -> None:
@@ -294,14 +322,13 @@ def test_a_given_port_is_used_and_remembered(paired: KnownGateway, cable: Cable)
 
 def test_a_client_finds_its_way_again(paired: KnownGateway, fake_gateway: FakeGateway) -> None:
     async def work(client: Client) -> str:
-        script, fake_gateway.script = fake_gateway.script, lambda command: None
         with pytest.raises(NoAnswerError):
-            await client.lock()
-        fake_gateway.script = script
+            await lock_in_leaps(fake_gateway, LONG_S)(client)
+        fake_gateway.script = receipt
         confirmed = await client.lock()
-        return str(confirmed.state)
+        return confirmed.state
 
-    assert run(paired, work, timeout_s=1.0) == "confirmed"
+    assert run(paired, work) == "confirmed"
 
 
 def test_the_last_free_context_makes_another(
@@ -312,7 +339,7 @@ def test_the_last_free_context_makes_another(
 
     async def both(client: Client) -> None:
         await client.signals()
-        async with Client(paired, via="lan", timeout_s=5) as another:
+        async with Client(paired, via="lan", timeout_s=LONG_S) as another:
             await another.signals()
 
     before = contexts()
@@ -328,7 +355,7 @@ def test_where_no_more_keys_are_to_be_had_clients_take_turns(
     fake_gateway.keys.limit = len(fake_gateway.keys.contexts)
 
     async def one() -> None:
-        async with Client(paired, via="lan", timeout_s=5) as client:
+        async with Client(paired, via="lan", timeout_s=LONG_S) as client:
             await client.lock()
 
     async def many() -> None:

@@ -24,7 +24,7 @@ def test_aiocoap_client_uses_an_enrolled_context(tmp_path: Path, paired: KnownGa
         ],
         env={**os.environ, "AIOCOAP_CLIENT_TRANSPORT": "oscore:simple6"},
         capture_output=True,
-        timeout=30,
+        timeout=100,
         check=True,
     )
 

@@ -14,7 +14,7 @@ import pytest
 from carport.hub import Hub
 from tests.hub import HubThread, running_hub
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 SEND = b"< send 001 8 0 0 0 0 0 0 0 0 >"
 
 

@@ -88,7 +88,7 @@ class Board:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=100,
             check=False,
         )
         said = done.stdout + done.stderr

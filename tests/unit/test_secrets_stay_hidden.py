@@ -22,10 +22,10 @@ from carport.client.keys import KeyExchange, NewKey
 from carport.client.known_gateways import KnownGateway
 from carport.client.secret import Secret
 from tests.fake_gateway import FakeGateway
+from tests.patience import CARPORT
 from tests.unit.conftest import Elsewhere
 
 PASSPHRASE = "correct horse battery"
-CARPORT = [sys.executable, "-c", "from carport.cli import main; main()"]
 
 
 def forms(secret: bytes) -> Iterator[bytes]:

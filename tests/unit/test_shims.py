@@ -14,7 +14,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHIMS = REPOSITORY / "tests" / "shims"
 STUBS = REPOSITORY / "typings"
-MODULES = ("esp", "esp32", "machine", "neopixel", "network")
+MODULES = ("esp", "esp32", "machine", "neopixel", "network", "socket")
 NOT_STANDING_IN = {"__init__", "chip", "twai"}
 UNKNOWN_TO_THE_STUBS = {"Pin.__init__ takes no hold="}  # MicroPython: ports/esp32/machine_pin.c
 FLASH_STREAM = {"ioctl"}  # of a stream in Python: in C, select.poll asks another way

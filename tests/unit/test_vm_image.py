@@ -55,7 +55,7 @@ def run(vm: MicroPython, folder: Path, *arguments: str) -> subprocess.CompletedP
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=100,
         check=False,
     )
 

@@ -84,7 +84,7 @@ def pair_at(
         at_computer(computer)
         with board.paused() as shell:
             shell.gateway.press_button(3000, shell.now_ms)
-        return asyncio.run(pair(board.port, NAME, is_replacing=False, timeout_s=5)).gateway
+        return asyncio.run(pair(board.port, NAME, is_replacing=False, timeout_s=60)).gateway
 
     return at
 
