@@ -1,7 +1,6 @@
 """Fixtures that every test may use, who runs what, and which examples hypothesis makes."""
 
 import os
-import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,12 +24,7 @@ settings.load_profile("same")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let examples not hang on which of our modules were imported before: constants from them.
-
-    And let Ctrl-C, which tests send, be heard in a job in a shell's background too.
-    """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Let examples not hang on which of our modules were imported before: constants from them."""
     if config.getoption("hypothesis_profile") in (None, "same"):
         providers._get_local_constants = lambda: providers._local_constants
 
