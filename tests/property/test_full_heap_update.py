@@ -1,8 +1,9 @@
 """A heap that is full at any line of an update's way costs that request, and not the update.
 
 As in test_full_heap.py, but the lines are those of the slots' code too, every `STRIDE`th of them
-from the first one on, and each kind of request is tried: the block that begins an update, one that has the next sector erased, one that begins
-a sector, the last one, the question how far it is, and the start.
+from the first one on, and each kind of request is tried: the block that begins an update, one that
+has the next sector erased, one that begins a sector, the last one, the question how far it is, and
+the start.
 """
 
 import linecache
