@@ -11,7 +11,6 @@ _WAITING = (
     (session, "_ASK_AGAIN_S"),
     (clock, "GIVING_S"),
     (client, "GIVING_S"),
-    (client, "_PROOF_S"),
     (pairing, "_ADDRESS_PROOF_S"),
     (route, "_PING_S"),
 )
