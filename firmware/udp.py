@@ -7,6 +7,8 @@ Rules:
    well, so no router passes it on; MicroPython cannot set that on an ESP32.
 2. What the core drops unread, because its host sends too much, costs no turn of the loop: up to 32
    such datagrams are taken at once, until one is read.
+3. An empty datagram is dropped too. On an ESP32 it would be the last one for ever: a socket there
+   takes it for the end of a connection (MicroPython, ports/esp32/modsocket.c, _socket_read_data).
 
 An address is what MicroPython's sockets make of it: on a PC the bytes of a sockaddr_in, on an
 ESP32 (host, port).
@@ -83,6 +85,9 @@ class Udp:
                 data, peer = receive(_MAX_BYTES)
             except OSError:  # there is none any more
                 return
+            if not data:
+                _read_on(self.stream)
+                continue
             source = peer[4:8] if isinstance(peer, bytes) else peer[0]
             if self._has(source) and self._receive_datagram(data, peer, now_ms, False, source):
                 return
@@ -144,6 +149,17 @@ def netmask(prefix: int) -> bytes:
 def ipv4(address: str) -> bytes:
     """Return an IPv4 address, which is not checked, as 4 bytes."""
     return bytes(int(part) for part in address.split("."))
+
+
+def _read_on(opened: "socket.socket") -> None:
+    """Let an ESP32's socket read on after an empty datagram: to be told to listen is a new start.
+
+    UDP has no such thing, which is the error of it.
+    """
+    try:
+        opened.listen(0)
+    except OSError:
+        pass
 
 
 def _is_within(source: "bytes | str", subnet: "tuple[bytes, bytes]") -> bool:

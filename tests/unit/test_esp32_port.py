@@ -113,6 +113,20 @@ print(board.platform()["wifi"])
     ]
 
 
+def test_an_empty_datagram_does_not_end_the_service(tmp_path: Path) -> None:
+    script = """
+esp32_rig.sealed_settings({"wifi": {"ssid": "home", "password": "a secret"}})
+chip.wifi_status = 1010
+board, runner = esp32_rig.start(port)
+stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(40):
+    stranger.sendto(b"", ("127.0.0.1", port))
+    runner.turn()
+print(discover().payload)
+"""
+    assert run(DISCOVER + script, tmp_path) == ["b'</system>;osc'"]
+
+
 def test_its_own_access_point_has_its_name_and_a_password(tmp_path: Path) -> None:
     script = """
 esp32_rig.sealed_settings({"ap": {"password": "twelve words"}})

@@ -103,6 +103,18 @@ def test_a_prefix_is_a_netmask(prefix: int, mask: str) -> None:
     assert netmask(prefix) == ipv4(mask)
 
 
+def test_an_empty_datagram_is_dropped() -> None:
+    script = """
+anna = host("127.0.0.8")
+for data in (b"", b"", b"from Anna", b""):
+    anna.send(data)
+udp.handle(0)
+udp.handle(0)
+print(core.read, link.off_link)
+"""
+    assert run(script) == ["[(b'from Anna', b'\\x7f\\x00\\x00\\x08', False)] 0"]
+
+
 def test_only_hosts_of_the_subnet_are_heard() -> None:
     assert run(
         """
