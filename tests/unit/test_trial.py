@@ -1,15 +1,17 @@
 """A trial ends with a minute without an error and a request of an owner, or it starts again."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from firmware.crash_log import CrashLog
 from firmware.health import Health
+from firmware.sleeper import Sleeper
 from firmware.slot_writer import SlotWriter
 from firmware.slots import CONFIRMED, FACTORY, TRIES, Slots
 from firmware.trial import Trial
-from gateway.coap.numbers import GET
+from gateway.coap.numbers import CHANGED, GET, PUT
 from tests.models.host import Host
 from tests.models.shell import Shell
 from tests.power.chip import Chip, Partition
@@ -222,3 +224,34 @@ def test_it_is_not_said_to_be_confirmed_before_that_is_durable(
     board.turn(MINUTE_MS + 1000)
     assert board.is_confirmed
     assert not writer.is_trial
+
+
+class Power:
+    """The board's part in sleeping: the timer woke it, and it measures no voltage."""
+
+    woken_by = "timer"
+    pace = 1
+
+    def supply_mv(self) -> None:
+        return None
+
+
+class Silent:
+    """A cable or a bus on which nothing was heard."""
+
+    heard_ms = 0
+
+
+def test_a_stored_board_does_not_sleep_before_it_is_over() -> None:
+    board = Board()
+    owner = owner_of(board)
+    stored = {"power": {"mode": "stored", "interval_s": 900, "low_mv": 12_200}}
+    assert owner.request(PUT, ["settings"], stored).code == CHANGED
+    on_board: Any = SimpleNamespace(log=board.logs.append, power=Power())
+    silent: Any = Silent()
+    gateway = board.shell.gateway
+    sleeper = Sleeper(on_board, gateway, silent, [silent], board.health, False, 0, 0)
+    assert not sleeper.may_sleep(9 * MINUTE_MS)
+    board.turn(9 * MINUTE_MS)
+    assert board.is_confirmed
+    assert sleeper.may_sleep(9 * MINUTE_MS + 1000)
