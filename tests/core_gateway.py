@@ -8,7 +8,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -24,6 +24,7 @@ class CoreGateway:
     Attributes:
         shell: the board; touch it inside `paused` alone.
         is_cut: whether datagrams get lost, both ways.
+        on_lost: called when one was.
         cut_after: how many more answers leave before the link is cut, None for all.
         wifi_state: what becomes of joining the Wi-Fi network that is set.
         leaves: whether it is out of reach from its next start on.
@@ -41,6 +42,7 @@ class CoreGateway:
         self.starts = 0
         self.shell = self._wired(Shell())
         self.is_cut = False
+        self.on_lost: Callable[[], None] = lambda: None
         self.cut_after: int | None = None
         self._lock = threading.Lock()
         self._is_open = True
@@ -98,7 +100,9 @@ class CoreGateway:
                 for each in ready:
                     index = self._sockets.index(each)
                     data, address = each.recvfrom(2048)
-                    if not self.is_cut:
+                    if self.is_cut:
+                        self.on_lost()
+                    else:
                         self.shell.receive_datagram(data, (index, address), cable=index == 1)
                 self._send()
                 if self._restarts and self.shell.gateway.wants_restart:
@@ -111,7 +115,9 @@ class CoreGateway:
             if self.cut_after is not None:
                 self.is_cut = self.is_cut or self.cut_after == 0
                 self.cut_after = max(0, self.cut_after - 1)
-            if not self.is_cut:
+            if self.is_cut:
+                self.on_lost()
+            else:
                 index, address = cast(Peer, peer)
                 self._sockets[index].sendto(data, address)
 

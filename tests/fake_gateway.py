@@ -92,6 +92,7 @@ class FakeGateway:
         is_pairing_open: whether /pair gives keys.
         keys: who may talk to it.
         is_mute_about_keys: whether it does what changes keys, and does not answer.
+        on_muteness: called when it has not.
         key_changes: the payloads and queries of such requests.
         unix_s: what time it is there, None if it does not know.
         times_given: what it was told.
@@ -109,6 +110,7 @@ class FakeGateway:
         self.is_pairing_open = True
         self.keys = FakeKeys(folder)
         self.is_mute_about_keys = False
+        self.on_muteness: Callable[[], None] = lambda: None
         self.key_changes: list[bytes | tuple[str, ...]] = []
         self.unix_s: int | None = None
         self.times_given: list[int] = []
@@ -203,6 +205,7 @@ class FakeGateway:
     async def _unless_mute(self, request: aiocoap.Message, answer: Answer) -> Answer:
         if self.is_mute_about_keys:
             self.key_changes.append(request.payload or request.opt.uri_query)
+            self.on_muteness()
             await asyncio.Event().wait()
         return answer
 

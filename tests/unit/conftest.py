@@ -12,10 +12,12 @@ import pytest
 from carport.client.known_gateways import KnownGateway
 from carport.client.pairing import pair
 from tests.fake_gateway import Cable, FakeGateway
+from tests.leaping import leap
 from tests.patience import be_patient
 
 Elsewhere = Callable[[str], None]
 CtrlC = Callable[..., None]
+LONG_S = 60.0
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +64,25 @@ def on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Elsewhere:
         monkeypatch.setenv("CARPORT_HOME", str(tmp_path / computer))
 
     return switch
+
+
+@pytest.fixture
+def leap_on(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """`leap_on()`: all that a command waits for has lasted long enough; from any thread."""
+    loops: list[asyncio.AbstractEventLoop] = []
+    new_event_loop = asyncio.events.new_event_loop
+
+    def noted() -> asyncio.AbstractEventLoop:
+        loops.append(new_event_loop())
+        return loops[-1]
+
+    def leap_all() -> None:
+        for loop in loops:
+            if not loop.is_closed():
+                leap(loop, LONG_S)
+
+    monkeypatch.setattr(asyncio.events, "new_event_loop", noted)
+    return leap_all
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import io
 import json
 import stat
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -17,7 +18,7 @@ from carport.cli.qr import print_qr
 from carport.client.invitation import invitation_text, read_invitation
 from carport.client.known_gateways import KnownGateway, find_gateway, known_gateways
 from tests.fake_gateway import FakeGateway
-from tests.unit.conftest import Elsewhere
+from tests.unit.conftest import LONG_S, Elsewhere
 
 pytestmark = pytest.mark.usefixtures("paired", "desk")
 
@@ -276,7 +277,7 @@ def test_revoking_ends_all_that_somebody_has(
 
     assert run(["keys", "revoke", "anna", "--yes"]) == 0
 
-    assert capsys.readouterr().out == "anna is revoked: 2 contexts ended.\n"
+    assert capsys.readouterr().out == "anna is revoked: 2 keys ended.\n"
     on("phone")
     assert run(["lock"]) == 4
     on("home")
@@ -418,15 +419,21 @@ def test_an_invitation_goes_over_the_cable_too(
 def test_a_change_without_an_answer_is_asked_once_and_said_to_be_unknown(
     words: list[str],
     fake_gateway: FakeGateway,
-    monkeypatch: pytest.MonkeyPatch,
+    leap_on: Callable[[], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     invite("anna", "--role", "viewer")
     fake_gateway.is_mute_about_keys = True
-    monkeypatch.setattr("carport.client.session._ASK_AGAIN_S", 0.1)
+
+    def wait_for_less_than_the_timeout_and_then_for_more() -> None:
+        leap_on()
+        threading.Timer(0.3, leap_on).start()
+
+    fake_gateway.on_muteness = wait_for_less_than_the_timeout_and_then_for_more
     capsys.readouterr()
 
-    done = run(["keys", *words, "--timeout", "1", *(["--yes"] if words[0] == "revoke" else [])])
+    yes = ["--yes"] if words[0] == "revoke" else []
+    done = run(["keys", *words, "--timeout", str(1.5 * LONG_S), *yes])
 
     assert done == 5
     assert "may have done it or not: look with `carport keys list`" in capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -372,14 +372,14 @@ def test_wifi_is_changed_over_the_cable_unless_the_network_is_asked_for(
 def test_a_board_that_left_for_its_new_network_is_not_called_broken(
     board: CoreGateway,
     password_file: str,
-    monkeypatch: pytest.MonkeyPatch,
+    leap_on: Callable[[], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("carport.client.settings.START_S", 1.0)
     wifi = ["--wifi", "home", "--wifi-password-file", password_file, "--via", "lan"]
 
     board.leaves = True
-    assert run(["provision", *wifi, "--access-point", "--timeout", "1"]) == 5
+    board.on_lost = leap_on
+    assert run(["provision", *wifi, "--access-point"]) == 5
     said = capsys.readouterr()
     assert "the settings are stored, and test does not answer here any more" in said.err
     ap = settings(board).ap

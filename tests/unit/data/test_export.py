@@ -3,6 +3,7 @@
 import csv
 import json
 import stat
+from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -175,13 +176,14 @@ def _resolved_senml(pack: list[dict[str, Any]]) -> dict[tuple[float, str], Any]:
     return values
 
 
-def test_an_export_goes_on_where_the_link_broke(owner: Owner) -> None:
+def test_an_export_goes_on_where_the_link_broke(owner: Owner, leap_on: Callable[[], None]) -> None:
     owner.consent("driving", "location")
     drive_logged(owner, 1600)
     first_number, next_number = 1, owner.told("status")["blocks"] + 1
 
+    owner.board.on_lost = leap_on
     owner.board.cut_after = 40
-    said = owner.run("export", "-o", "day.csv", "--via", "lan", "--timeout", "2", exit_code=5)
+    said = owner.run("export", "-o", "day.csv", "--via", "lan", exit_code=5)
     assert "Traceback" not in said
     assert not Path("day.csv").exists()
     with open_holdings(NAME) as holdings:
