@@ -384,3 +384,22 @@ def test_a_gateway_that_comes_back_in_time_is_waited_for(
     moved = replace(paired, addresses=["127.0.0.1:9"])
     assert run(moved, lambda client: client.lock()).state == "confirmed"
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [("arm", r"may have been done, or may still be: check"), ("signals", r"^silence$")],
+)
+def test_what_acts_and_was_not_answered_may_have_been_done(
+    paired: KnownGateway, monkeypatch: pytest.MonkeyPatch, method: str, said: str
+) -> None:
+    async def silent(*anything: object, **more: object) -> aiocoap.Message:
+        raise NoAnswerError("silence")
+
+    async def work(client: Client) -> None:
+        await client.system()
+        monkeypatch.setattr(session.Session, "request", silent)
+        with pytest.raises(NoAnswerError, match=said):
+            await getattr(client, method)()
+
+    run(paired, work)

@@ -290,9 +290,14 @@ class Client:
             response = await session.request(
                 code, path, payload, deadline=deadline, is_once=is_once
             )
-        except NoAnswerError:
+        except NoAnswerError as error:
             await self.close()  # the next call may find another way
-            raise
+            if code in _LOOKING:
+                raise
+            raise NoAnswerError(
+                f"{self.gateway.name} did not answer, {self.may_happen}: check that it is powered "
+                "and connected, and look before you try again"
+            ) from error
         self._was_answered(session)
         return response
 
