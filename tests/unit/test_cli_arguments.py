@@ -1,7 +1,9 @@
 """The command line as a contract: what it takes, what it calls, what its help says."""
 
+import shlex
 import subprocess
 import sys
+from itertools import takewhile
 from typing import Any
 
 import click
@@ -12,6 +14,7 @@ from carport.client.known_gateways import KnownGateway
 from tests.fake_gateway import FakeGateway
 
 WITH_A_GATEWAY = ("pair", "lock", "unlock", "status", "watch", "signals")
+SHELL = ("|", "&&", ">", ">>")
 HEAVY = ("aiocoap", "cbor2", "cryptography", "rich", "segno", "serial", "can", "cantools")
 
 
@@ -91,11 +94,37 @@ def test_wrong_usage_is_exit_code_2_in_one_sentence(
     assert fake_gateway.commands == []
 
 
-@pytest.mark.parametrize("name", [*WITH_A_GATEWAY, "discover", "completion", "climate"])
-def test_each_help_has_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run([name, "--help"]) == 0
+def helps(command: click.Command, context: click.Context) -> dict[str, str]:
+    """Return the help of a command and of those below it, as a terminal of 80 columns has it."""
+    told = {context.command_path: command.get_help(context)}
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            told |= helps(below, click.Context(below, context, name, terminal_width=80))
+    return told
 
-    assert f"  carport {name}" in capsys.readouterr().out
+
+def examples(text: str) -> list[list[str]]:
+    """Return the words of the examples in a help, up to where they are piped on."""
+    lines = text.replace("\\\n", "").partition("Example")[2].splitlines()
+    words = [shlex.split(line)[1:] for line in lines if line.startswith("    carport ")]
+    return [list(takewhile(lambda word: word not in SHELL, each)) for each in words]
+
+
+def test_each_help_fits_and_has_examples_that_are_taken() -> None:
+    told = helps(carport_command, click.Context(carport_command, None, "carport"))
+    assert [line for text in told.values() for line in text.splitlines() if len(line) > 80] == []
+    del told["carport"]
+    for path, text in told.items():
+        found = examples(text)
+        assert any(words[: len(path.split()) - 1] == path.split()[1:] for words in found), path
+        for words in found:
+            command: click.Command | None = carport_command
+            while isinstance(command, click.Group):
+                command = command.get_command(click.Context(command), words.pop(0))
+            assert command is not None, path
+            command.make_context(command.name, words)
 
 
 @pytest.mark.parametrize("name", WITH_A_GATEWAY)

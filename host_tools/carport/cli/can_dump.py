@@ -70,7 +70,8 @@ def dump(
       carport can dump --table
       carport can dump --json --count 100 | jq .signals
       carport can dump -o drive.blf --seconds 60
-      carport can dump --interface slcan --channel /dev/ttyACM0 --bitrate 500000 --car leaf-2013
+      carport can dump --interface slcan --channel /dev/ttyACM0 \\
+          --bitrate 500000 --car leaf-2013
     """
     if as_table and (as_json or signals_apart):
         raise UsageError("--table shows everything at once: leave --json and --signals out")

@@ -91,7 +91,8 @@ def consent(
     Examples:
       carport data consent
       carport data consent driving
-      carport data consent driving --purpose "fuel diary" --every 30s --keep 90d --until 2027-06-01
+      carport data consent driving --purpose "fuel diary" --every 30s \\
+          --keep 90d --until 2027-06-01
       carport data consent location --purpose trips --until 2027-01-31 \\
           --precision Vehicle.CurrentLocation.Latitude=0.01 \\
           --precision Vehicle.CurrentLocation.Longitude=0.01
@@ -286,7 +287,7 @@ def _show(contact: "Contact") -> None:
             each(grant.interval_s),
             f"{grant.keep_days} days",
             last_day(grant.until),
-            escape(f"{grant.purpose} ({grant.by}, {day(grant.at)})"),
+            escape(f"{grant.purpose} (by {grant.by}, {day(grant.at)})"),
         )
     Console().print(table)
     for group, grant in contact.consent.grants.items():

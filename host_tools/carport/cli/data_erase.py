@@ -7,7 +7,7 @@ import click
 
 from carport.cli import asking
 from carport.cli.data_session import with_data
-from carport.cli.data_words import day, past
+from carport.cli.data_words import counted, day, past
 from carport.cli.options import Options, gateway_options, stoppable
 from carport.cli.output import print_json, say
 from carport.errors import NoAnswerError, UsageError
@@ -47,11 +47,13 @@ def erase(
     are told for whom. Blocks go as a whole: of one that is older in part all goes.
 
     \b
-    --all           the board's chain of keys, its blocks; keys and samples on this computer
+    --all           keys and data, on the board and on this computer
     --before        the same of what is older; what is newer stays readable
-    --owner-change  before you sell the car: keys, consents, names and data; the board greets its
-                    next owner as a new one, and this computer forgets it
-    --ledger        who did what, for what: the entries stay and still verify, their words are gone
+    --owner-change  before you sell the car: keys, consents, names and data;
+                    the board greets its next owner as a new one, and this
+                    computer forgets it
+    --ledger        who did what: the entries stay and still verify, their
+                    words are gone
 
     \b
     Examples:
@@ -60,11 +62,14 @@ def erase(
       carport data erase --all --here
       carport data erase --owner-change
     """
+    from carport.client.known_gateways import find_gateway
+
     wanted = [is_all, before is not None, is_owner_change, is_ledger]
     if sum(wanted) != 1:
         raise UsageError("erase what: give one of --all, --before, --owner-change or --ledger")
     if is_here and not (is_all or before is not None):
         raise UsageError("--here is about what was recorded: add --all or --before")
+    find_gateway(options.gateway)  # before anybody is asked
     _make_sure(is_sure, _question(before, is_owner_change, is_ledger, is_here))
     if is_here:
         _erase_here(options, before)
@@ -142,7 +147,7 @@ def _erase_here(options: Options, before: int | None) -> None:
     if options.as_json:
         print_json({"erased_here": blocks})
     else:
-        say(f"Erased {blocks} blocks' samples of {name} on this computer.")
+        say(f"Erased the samples of {counted(blocks)} of {name} on this computer.")
 
 
 def _erase_ledger(options: Options) -> None:

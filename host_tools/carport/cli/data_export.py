@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from carport.cli.data_session import fetch_all
-from carport.cli.data_words import past
+from carport.cli.data_words import counted, past
 from carport.cli.grants import end
 from carport.cli.options import Options, gateway_options
 from carport.cli.output import print_json, say
@@ -51,7 +51,8 @@ def export(
     csv      a row a sample, a column a VSS path
     json     the same as an array of objects
     senml    RFC 8428
-    parquet  for pandas, DuckDB and the like; needs pip install 'carport-gateway[export]'
+    parquet  for pandas, DuckDB and the like;
+             needs pip install 'carport-gateway[export]'
 
     \b
     Examples:
@@ -109,8 +110,8 @@ def _write(
     signals = signals_of(holdings.archive)
     if not signals:
         raise UsageError(
-            "there is nothing to export yet: see `carport data status`, or consent to recording "
-            "with `carport data consent GROUP`"
+            "there is nothing to export yet: the newest minute comes with the next export, and "
+            "without `carport data consent GROUP` nothing is recorded"
         )
     rows = holdings.archive.rows(since, until, allowed)
     if output == _STDOUT:
@@ -147,7 +148,7 @@ def _say_rest(told: dict[str, Any], as_json: bool) -> None:
         return
     for region, blocks in told["refused_here"].items():
         say(
-            f"Left out: {blocks} blocks recorded in {region}. This computer's key is of another "
+            f"Left out: {counted(blocks)} recorded in {region}. This computer's key is of another "
             "region; `carport data consent --transfer` may allow it until a date.",
             err=True,
         )

@@ -40,7 +40,7 @@ def plot(
     """Draw what was recorded: here, or with -o as a PNG.
 
     \b
-    trip     the last drive: its speed, and in a PNG its route if location is recorded
+    trip     the last drive: its speed; in a PNG its route, if it was recorded
     cabin    the last day: temperatures, and when the climate control ran
     battery  the last week: charge and current
 

@@ -3,6 +3,7 @@
 import sys
 from typing import TYPE_CHECKING, TypeVar
 
+from carport.cli.data_words import counted
 from carport.cli.output import say
 
 if TYPE_CHECKING:
@@ -67,16 +68,16 @@ def _say(fetched: "Fetched") -> None:
         say_new_ledger()
     if fetched.closed:
         say(
-            f"{_blocks(fetched.closed)} on the board stay closed: they are from before this "
-            "computer had a key.",
+            f"Not opened: {counted(fetched.closed)} on the board, from before this computer had a "
+            "key.",
             err=True,
         )
     for region, blocks in fetched.refused.items():
-        say(f"The board refuses {_blocks(blocks)} that it recorded in {region}.", err=True)
-
-
-def _blocks(count: int) -> str:
-    return "1 block" if count == 1 else f"{count} blocks"
+        say(
+            f"The board refuses {counted(blocks)} that it recorded in {region}: `carport data "
+            "consent --transfer` may allow it until a date.",
+            err=True,
+        )
 
 
 class _Bar:

@@ -47,7 +47,10 @@ def past(text: str) -> int:
     """
     if re.fullmatch(r"\d+[mhdw]", text):
         return int(time.time()) - length(text)
-    return beginning(text)
+    try:
+        return beginning(text)
+    except UsageError as error:
+        raise UsageError(f"{text!r} is no time: write 7d, 12h, or 2026-11-01") from error
 
 
 def day(unix_s: float) -> str:
@@ -67,6 +70,11 @@ def each(interval_s: int) -> str:
     if interval_s % 60 == 0:
         return f"each {interval_s // 60} min"
     return f"each {interval_s} s"
+
+
+def counted(blocks: int) -> str:
+    """Return a number of blocks as people say it."""
+    return "1 block" if blocks == 1 else f"{blocks} blocks"
 
 
 def size(count: float) -> str:

@@ -68,7 +68,7 @@ def add(
     Examples:
       carport keys add anna --role guest --for 3d --qr
       carport keys add paul --role driver --file paul.carport
-      carport keys add heating --role service --scope climate --file heating.carport
+      carport keys add oven --role service --scope climate --file oven.carport
     """
     from carport.client.principals import Grant
 

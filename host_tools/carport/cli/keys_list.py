@@ -61,9 +61,9 @@ def _table(principals: "list[Principal]", now_s: float) -> "Table":
 
 
 def held(principal: "Principal") -> str:
-    """Return what a principal has: "2 contexts, 1 invitation"."""
+    """Return what a principal has: "2 keys, 1 invitation"."""
     counts = {
-        "context": principal.contexts,
+        "key": principal.contexts,
         "invitation": principal.invitations,
         "backup": principal.backups,
     }

@@ -57,9 +57,9 @@ def value_text(value: bool | int | float | str, unit: str | None = None) -> str:
     """Return a signal's value as people read it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float) and unit != "degrees":  # a position needs all its digits
-        value = round(value, 2)
-    text = f"{value:g}" if isinstance(value, float) else str(value)
+    if unit == "degrees":  # a position needs all its digits
+        return f"{value}°"
+    text = f"{round(value, 2):g}" if isinstance(value, float) else str(value)
     return f"{text} {_UNITS.get(unit, unit)}" if unit else text
 
 

@@ -10,7 +10,7 @@ import click
 from carport.cli import asking
 from carport.cli.options import Options, gateway_options
 from carport.cli.output import print_json
-from carport.errors import StoppedError, UsageError
+from carport.errors import NotAuthorisedError, StoppedError, UsageError
 
 if TYPE_CHECKING:
     from carport.client import Client
@@ -97,6 +97,7 @@ def pair_over_cable(
     """Pair with the board on the cable; return the gateway, and what to tell of its car."""
     import asyncio
 
+    from carport.client.known_gateways import known_gateways
     from carport.client.pairing import find_port
     from carport.client.pairing import pair as pair_at
 
@@ -106,6 +107,14 @@ def pair_over_cable(
     )
     try:
         paired = asyncio.run(work)
+    except NotAuthorisedError as error:
+        known = [each.name for each in known_gateways() if each.serial_port == port]
+        if not known:
+            raise
+        raise NotAuthorisedError(
+            f"{known[0]} at {port} is paired with this computer already: to pair anew, hold the "
+            "board's button for 3 s, then run `carport pair --replace` within a minute"
+        ) from error
     except KeyboardInterrupt as error:
         raise StoppedError(
             "interrupted: if `carport status` does not work yet, pair again; if pairing is closed "

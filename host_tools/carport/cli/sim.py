@@ -72,14 +72,15 @@ def set_values(ask: Ask, as_json: bool, settings: tuple[str, ...]) -> None:
     \b
     outside_temperature  degrees Celsius
     sun                  W/m2 on the car, 1000 at noon in summer
-    time_scale           how many times faster the cabin warms and cools; nothing else is faster
+    time_scale           how many times faster the cabin, alone, warms and cools
     sleep_after          seconds until the untouched car sleeps
     supply_voltage       of the 12 V battery, as the board measures it
 
     \b
     Examples:
       carport sim set Vehicle.Cabin.Door.Row1.DriverSide.IsOpen=true
-      carport sim set Vehicle.Speed=30 Vehicle.Powertrain.Transmission.CurrentGear=1
+      carport sim set Vehicle.Speed=30 \\
+          Vehicle.Powertrain.Transmission.CurrentGear=1
       carport sim set outside_temperature=-5 time_scale=60
     """
     answer = ask({"do": "set", "values": dict(_parse(each) for each in settings)})
@@ -118,7 +119,8 @@ def _add_fault(fault: Fault) -> None:
         place = click.argument("place", required=False, type=click.Choice(fault.places))
         command = place(command)
     first = f" PLACE is {fault.places[0]} if not given." if fault.places else ""
-    fault_group.command(fault.name, help=fault.summary + first)(command)
+    example = f"\n\n\b\nExample:\n  carport sim fault {' '.join((fault.name, *fault.places[-1:]))}"
+    fault_group.command(fault.name, help=fault.summary + first + example)(command)
 
 
 for _fault in FAULTS.values():
@@ -128,7 +130,13 @@ for _fault in FAULTS.values():
 @fault_group.command("list")
 @_emulator_options
 def list_faults(ask: Ask, as_json: bool) -> None:
-    """List the faults that exist, and mark those the car has."""
+    """List the faults that exist, and mark those the car has.
+
+    \b
+    Examples:
+      carport sim fault list
+      carport sim fault list --json
+    """
     active = ask({"do": "state"})["faults"]
     if as_json:
         print_json({"faults": active, "names": list(FAULTS)})
@@ -146,7 +154,13 @@ def list_faults(ask: Ask, as_json: bool) -> None:
 @click.argument("name", required=False, type=click.Choice(list(FAULTS)))
 @_emulator_options
 def clear_faults(ask: Ask, as_json: bool, name: str | None) -> None:
-    """Repair what has this NAME, or everything."""
+    """Repair what has this NAME, or everything.
+
+    \b
+    Examples:
+      carport sim fault clear stuck-lock
+      carport sim fault clear
+    """
     answer = ask({"do": "clear", "name": name})
     if as_json:
         print_json(answer)
@@ -223,7 +237,7 @@ def show_state(ask: Ask, as_json: bool) -> None:
         print_json(state)
         return
     for name, value in (*state["signals"].items(), *state["settings"].items()):
-        click.echo(f"{name:<70} {value_text(value)}")
+        click.echo(f"{name:<70} {'-' if value is None else value_text(value)}")
     ignored = sum(state["ignored_commands"].values())
     click.echo(f"\nThe car is {'awake' if state['is_awake'] else 'asleep'}.")
     click.echo(f"Command frames it ignored, for their checksum or counter: {ignored}.")

@@ -52,7 +52,8 @@ def _last_trip(points: list[Point]) -> Point:
         first_s = points[max(index - 1, 0)][0]
     if first_s is None or last_s is None:
         raise UsageError(
-            "no drive was recorded in that time: consent to driving, or choose another --since"
+            "no drive was recorded in that time: consent to driving, choose another --since, or "
+            "try again in a minute if it has just ended"
         )
     return first_s, last_s
 
