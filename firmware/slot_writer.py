@@ -74,12 +74,15 @@ class SlotWriter:
         """
         self.head = None
         slots = self._slots
-        if self._slot in (slots.active, slots.previous) or not slots.is_durable:
+        is_in_record = self._slot in (slots.active, slots.previous)
+        if is_in_record or slots.outcome or not slots.is_durable:
+            slots.outcome = 0
             if slots.active == self._slot:
                 slots.go_back(0)
             if slots.previous == self._slot:
                 slots.previous = FACTORY
             slots.save()
+        self.rolled_back = ""
         self.received = 0
         self.write(data)
         self.head = head
@@ -156,10 +159,15 @@ class SlotWriter:
             check(self._device.ioctl(_SYNC, 0))
 
     def _find_end(self) -> int:
-        """Return how much of the package is surely in the slot."""
+        """Return how much of the package is surely in the slot.
+
+        What did not prove itself was whole. To hash it takes as long as an erasure, and it stays.
+        """
         head = self.head
-        if head is None or self._slots.is_whole(self._slot, head):
-            return 0 if head is None else head.package_bytes
+        if head is None:
+            return 0
+        if self._slots.outcome == UNPROVEN or self._slots.is_whole(self._slot, head):
+            return head.package_bytes
         end = HEAD_BYTES
         while end < head.package_bytes and not is_erased(
             self._device, end // BLOCK_BYTES, end % BLOCK_BYTES, _PIECE_BYTES

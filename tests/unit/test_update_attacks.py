@@ -2,7 +2,7 @@
 
 import pytest
 
-from firmware.slots import CONFIRMED
+from firmware.slots import CONFIRMED, TRIES
 from gateway.coap.numbers import (
     CHANGED,
     CONTENT,
@@ -11,6 +11,7 @@ from gateway.coap.numbers import (
     GET,
     PUT,
     REQUEST_ENTITY_INCOMPLETE,
+    UNPROCESSABLE_ENTITY,
 )
 from gateway.data.ledger import Ledger
 from tests.models.host import Host
@@ -233,3 +234,50 @@ def test_whoever_is_no_owner_loads_nothing(board: SlotBoard, owner: Host) -> Non
         assert activate(other, make()).code == FORBIDDEN
         assert other.request(PUT, ["update"], b"x").code == FORBIDDEN
     assert board.opened == 0
+
+
+def give_up(board: SlotBoard, owner: Host, content: bytes) -> SlotBoard:
+    """Let a package fail its trial."""
+    send(owner, content)
+    assert activate(owner, content).code == CHANGED
+    for _ in range(TRIES + 1):
+        board = reboot(board, owner)
+    assert not board.is_trial
+    return board
+
+
+def test_what_failed_its_trial_is_known_to_be_whole(board: SlotBoard, owner: Host) -> None:
+    """To hash it would hold up a command, at the first question after each start."""
+    content = make(CAPACITY)
+    board = give_up(board, owner, content)
+    operations = 0
+
+    def count(operation: str, address: int) -> str:
+        nonlocal operations
+        operations += 1
+        return ""
+
+    board.flash.fault = count
+    state = told(owner)
+    assert state["rolled_back"]
+    assert state["receiving"]["received"] == len(content)
+    assert operations < CAPACITY / PIECE / 2, "it read all of it"
+    board.flash.chip.image[3 * BLOCK_BYTES] ^= 1
+    assert activate(owner, content).code == UNPROCESSABLE_ENTITY
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 9, 12])
+def test_what_comes_after_one_that_failed_is_an_update_of_its_own(
+    board: SlotBoard, owner: Host, blocks: int
+) -> None:
+    board = give_up(board, owner, make(CAPACITY, seed=1))
+    content = make(CAPACITY, seed=2)
+    for num in range(blocks):
+        assert put(owner, content, num).code == CONTINUE
+    assert "rolled_back" not in told(owner)
+    board = reboot(board, owner)
+    state = told(owner)
+    assert "rolled_back" not in state
+    received = state.get("receiving", {"received": 0})["received"]
+    assert received == (blocks * PIECE - 1) // BLOCK_BYTES * BLOCK_BYTES
+    assert bring(owner, content)
