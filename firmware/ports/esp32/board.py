@@ -31,7 +31,6 @@ import sys
 import time
 from binascii import hexlify
 
-import esp32
 import machine
 import micropython
 import vfs
@@ -39,6 +38,7 @@ import vfs
 from firmware.key_partition import KeyPartition
 from firmware.ports.esp32.button import Button
 from firmware.ports.esp32.controllers import Controllers
+from firmware.ports.esp32.partition import partition
 from firmware.ports.esp32.power import PowerPort
 from firmware.ports.esp32.uart import UART
 from firmware.ports.esp32.wireless import Wireless
@@ -160,7 +160,7 @@ class Board:
             vfs.umount("/")
         except OSError:  # it was not mounted
             pass
-        files = _partition(_FILES)
+        files = partition(_FILES)
         vfs.VfsLfs2.mkfs(files)
         vfs.mount(files, "/")
         for path in sorted(kept):  # a folder before what is in it
@@ -172,7 +172,7 @@ class Board:
         Raises:
             OSError: the partition table has none.
         """
-        return KeyPartition(_partition(_KEY_PARTITION))
+        return KeyPartition(partition(_KEY_PARTITION))
 
     def open_sockets(self, settings: "Settings") -> "list[socket.socket]":
         """Return the socket of the CoAP server, which takes what is sent to all nodes as well.
@@ -287,16 +287,3 @@ def _read_hardware() -> "dict[str, Any]":
         except (OSError, ValueError):
             pass
     return _NOTHING_KNOWN
-
-
-def _partition(label: str) -> esp32.Partition:
-    """Return the partition with this label.
-
-    Raises:
-        OSError: the partition table has none.
-    """
-    found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label=label)
-    if not found:
-        raise OSError(f"there is no partition {label}: run `carport flash`")
-    partition: esp32.Partition = found[0]
-    return partition

@@ -5,10 +5,10 @@ Not run on a board yet.
 
 import sys
 
-import esp32
 import machine
 import vfs
 
+from firmware.ports.esp32.partition import partition
 from firmware.ports.esp32.slot_files import SlotFiles
 from firmware.slots import MOUNT, Slots
 
@@ -29,7 +29,7 @@ def open_slots(flash: str = "") -> Slots:
     Raises:
         OSError: the partition table has none, or the flash is broken.
     """
-    boot, a, b = [_partition(label) for label in (_BOOT,) + _SLOTS]
+    boot, a, b = [partition(label) for label in (_BOOT,) + _SLOTS]
     return Slots(boot, (a, b))
 
 
@@ -43,11 +43,3 @@ def mount(device: "BlockDevice", head: "Head") -> None:
 def start_watchdog() -> None:
     """Restart a board that hangs from now on."""
     machine.WDT(timeout=_WATCHDOG_MS)
-
-
-def _partition(label: str) -> "esp32.Partition":
-    found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label=label)
-    if not found:
-        raise OSError(f"there is no partition {label}: run `carport flash`")
-    partition: esp32.Partition = found[0]
-    return partition

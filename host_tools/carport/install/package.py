@@ -31,7 +31,8 @@ LOADER = (
     *("firmware/__init__", "firmware/loader", "firmware/slot_choice"),
     *("firmware/slots", "firmware/two_sectors"),
     *("firmware/ports/__init__", "firmware/ports/esp32/__init__"),
-    *("firmware/ports/esp32/slots", "firmware/ports/esp32/slot_files"),
+    *("firmware/ports/esp32/partition", "firmware/ports/esp32/slots"),
+    "firmware/ports/esp32/slot_files",
 )
 """The modules that a board needs to start what is in a slot."""
 
