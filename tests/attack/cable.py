@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from types import TracebackType
 
 from gateway.slipmux import COAP, Decoder, encode_coap
-from tests.attack.lan import ANSWER_S, Address, Lan, is_answer
+from tests.attack.lan import PATIENCE_S, Address, Lan, is_answer
 
 _CHUNK_BYTES = 4096
 
@@ -42,7 +42,7 @@ class Cable(Lan):
     def ask_by_cable(self, data: bytes) -> list[bytes]:
         """Send a message; return what comes until it is answered."""
         self.write(encode_coap(data))
-        deadline_s = time.monotonic() + ANSWER_S
+        deadline_s = time.monotonic() + PATIENCE_S
         answers: list[bytes] = []
         while not any(is_answer(answer, data) for answer in answers):
             left_s = max(0.0, deadline_s - time.monotonic())

@@ -18,6 +18,7 @@ ANSWER_S = 2.0
 STRANGER = "127.0.0.66" if sys.platform == "linux" else "127.0.0.1"
 """An address on this machine where no owner is; other systems have one alone."""
 
+PATIENCE_S = 10.0  # of one who knows that there is an answer, on a machine with much to do
 _MAX_BYTES = 2048
 
 Address = tuple[str, int]
@@ -50,7 +51,7 @@ class Lan:
         """Bring the gateway a datagram, and keep what it says until it has answered."""
         self.drain()
         self.socket.send(data)
-        while (answer := self.receive()) is not None:
+        while (answer := self.receive(PATIENCE_S)) is not None:
             self.datagrams.append((answer, peer))
             if is_answer(answer, data):
                 return

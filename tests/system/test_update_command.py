@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -22,7 +23,7 @@ from tests.emulated_board import cut_power
 from tests.models.packages import changed_sources, package_of
 from tests.system.command_line import CommandLine
 from tests.system.taps import UdpTap
-from tests.waiting import PATIENCE_S, wait_until
+from tests.waiting import PATIENCE_S
 
 BLOCK_BYTES = 512
 LOSS = 0.1
@@ -85,13 +86,24 @@ class Running:
         return self._process.returncode, json.loads(printed)
 
 
-def wait_for_requests(tap: UdpTap, count: int) -> None:
-    wait_until(lambda: len(tap.requests()) >= count)
+def hold_after(tap: UdpTap, count: int) -> threading.Event:
+    """Let no more requests than these through, so that nothing ends before we are there.
 
+    Returns:
+        What is set once another one was held: then no answer is under way any more.
+    """
+    is_held = threading.Event()
 
-def hold_after(tap: UdpTap, count: int) -> None:
-    """Let no more requests than these through, so that nothing ends before we are there."""
-    tap.is_lost = lambda data: len(tap.requests()) >= count
+    def is_lost(data: bytes) -> bool:
+        passed = tap.requests()
+        if len(passed) < count:
+            return False
+        if data not in passed:
+            is_held.set()
+        return True
+
+    tap.is_lost = is_lost
+    return is_held
 
 
 def test_over_the_cable_it_ends_confirmed(
@@ -111,16 +123,16 @@ def test_it_survives_ctrl_c_and_a_power_cut_and_sends_nothing_twice(
 ) -> None:
     file = build("0.3.0")
     words = ("--package", str(file), "--via", "lan")
-    hold_after(tap, FEW_REQUESTS)
+    is_held = hold_after(tap, FEW_REQUESTS)
     running = Running(owner, *words)
-    wait_for_requests(tap, FEW_REQUESTS)
+    assert is_held.wait(PATIENCE_S)
     running.interrupt()
     code, told = running.end()
     assert (code, told["exit_code"]) == (130, 130)
     assert "keeps what it has of the update" in told["error"]
-    hold_after(tap, 2 * FEW_REQUESTS)
+    is_held = hold_after(tap, 2 * FEW_REQUESTS)
     running = Running(owner, *words)
-    wait_for_requests(tap, 2 * FEW_REQUESTS)
+    assert is_held.wait(PATIENCE_S)
     cut_power(emulator)
     tap.is_lost = lambda data: False
     code, told = running.end()
