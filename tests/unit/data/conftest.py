@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.core_gateway import CoreGateway
 from tests.models.car import Car
 
 NAME = "test"
+LAST_DAY = date.today() + timedelta(days=200)  # of what is consented to
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Owner:
 
     def consent(self, *groups: str, every: str = "1s", region: str = "DE") -> None:
         """Consent to recording these groups."""
-        terms = ("--purpose", "test", "--until", "2027-06-01", "--every", every)
+        terms = ("--purpose", "test", "--until", str(LAST_DAY), "--every", every)
         self.run("consent", *(groups or ("driving",)), *terms, "--region", region)
 
     def drive(self, seconds: int = 130, kph: float = 40.0) -> None:

@@ -2,16 +2,16 @@
 
 import json
 import re
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
 
 from carport.cli.main import carport_command
 from carport.paths import data_dir
-from tests.unit.data.conftest import NAME, Owner
+from tests.unit.data.conftest import LAST_DAY, NAME, Owner
 
-TERMS = ("--purpose", "fuel diary", "--until", "2027-06-01")
+TERMS = ("--purpose", "fuel diary", "--until", str(LAST_DAY))
 
 
 def test_nothing_is_recorded_at_first(owner: Owner) -> None:
@@ -31,10 +31,10 @@ def test_consent_does_what_comes_first_and_says_so(owner: Owner) -> None:
     assert "The car is in DE" in said
     assert "This computer has the key of the records now" in said
     assert "`--via serial` rules it out" in said
-    assert re.search(r"driving +yes +each 30 s +90 days +2027-06-01 +fuel diary", said)
+    assert re.search(rf"driving +yes +each 30 s +90 days +{LAST_DAY} +fuel diary", said)
     grant = owner.told("consent")["grants"]["driving"]
     assert (grant["interval_s"], grant["keep_days"]) == (30, 90)
-    assert grant["until"] == datetime(2027, 6, 2).timestamp()
+    assert grant["until"] == datetime.combine(LAST_DAY + timedelta(days=1), time()).timestamp()
     again = owner.run("consent", "climate", *TERMS)
     assert "key of the records" not in again
 
@@ -80,7 +80,7 @@ def test_what_is_missing_is_asked_for_in_a_terminal(owner: Owner, terminal: list
         (("driving", "--purpose", "x", "--until", "2026-01-02", "--region", "DE"), "future"),
         (("--withdraw",), "name a group"),
         (("--transfer", "FR"), "add --until"),
-        (("driving", "--transfer", "FR", "--until", "2027-01-01"), "leave the groups out"),
+        (("driving", "--transfer", "FR", "--until", str(LAST_DAY)), "leave the groups out"),
     ],
 )
 def test_a_mistake_is_one_sentence_that_helps(
@@ -125,8 +125,8 @@ def test_withdrawing_stops_at_once_and_offers_to_erase(owner: Owner, terminal: l
 
 def test_a_transfer_is_shown_until_it_is_withdrawn(owner: Owner) -> None:
     owner.consent()
-    said = owner.run("consent", "--transfer", "fr", "--until", "2027-01-31")
-    assert "Keys of FR may have other regions' data until 2027-01-31" in said
+    said = owner.run("consent", "--transfer", "fr", "--until", str(LAST_DAY))
+    assert f"Keys of FR may have other regions' data until {LAST_DAY}" in said
     assert "Transfer" in owner.run("status")
     owner.run("consent", "--withdraw", "--transfer", "FR")
     assert owner.told("consent")["transfers"] == {}

@@ -4,7 +4,7 @@ import csv
 import json
 import stat
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from carport.paths import data_dir
 from tests.models.bus_log import BusLog, unit_of
 from tests.models.car import Car
 from tests.models.records import Chain, named, open_block
-from tests.unit.data.conftest import NAME, Owner
+from tests.unit.data.conftest import LAST_DAY, NAME, Owner
 
 GROUPS = ("driving", "climate", "charging", "location")
 SPEED = "Vehicle.Speed"
@@ -306,7 +306,7 @@ def test_another_regions_data_is_refused_until_it_is_allowed(owner: Owner) -> No
     assert {row["region"] for row in read_csv("day.csv")} == {"DE"}
     assert "recorded in FR" in owner.run("export", "-o", "day.csv")
 
-    owner.run("consent", "--transfer", "DE", "--until", "2027-01-31")
+    owner.run("consent", "--transfer", "DE", "--until", str(LAST_DAY))
     told = owner.told("export", "-o", "day.csv")
     assert (told["refused_by_board"], told["refused_here"]) == ({}, {})
     assert {row["region"] for row in read_csv("day.csv")} == {"DE", "FR"}
@@ -324,7 +324,8 @@ def test_an_expired_transfer_counts_no_more_for_what_is_here(
     owner: Owner,
 ) -> None:
     owner.consent(region="DE")
-    owner.run("consent", "--region", "FR", "--transfer", "DE", "--until", "2027-01-31")
+    next_week = str(date.today() + timedelta(days=7))
+    owner.run("consent", "--region", "FR", "--transfer", "DE", "--until", next_week)
     owner.run("consent", "--region", "FR")
     owner.drive(70)
     assert owner.told("export", "-o", "day.csv")["rows"] > 0

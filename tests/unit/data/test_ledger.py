@@ -13,7 +13,7 @@ from carport.data.holdings import open_holdings
 from carport.data.keychain import LedgerKeys
 from carport.data.ledger import Entry, Page, decode_page, open_entry, verify
 from carport.errors import CarportError
-from tests.unit.data.conftest import NAME, Owner
+from tests.unit.data.conftest import LAST_DAY, NAME, Owner
 
 MAC_KEY, DETAIL_KEY = bytes(range(32)), bytes(range(16))
 
@@ -105,7 +105,7 @@ def test_the_ledger_tells_what_was_done(owner: Owner) -> None:
 
     words = " ".join(shown.split())
     assert "took the key of the records" in words
-    assert "consented to driving: each 1 s, kept 90 days, until 2027-06-01, for test" in words
+    assert f"consented to driving: each 1 s, kept 90 days, until {LAST_DAY}, for test" in words
     assert "began to export, at block" in words
     assert "{" not in words  # nothing is told as it is stored
     assert "The ledger is whole" in shown
@@ -119,7 +119,7 @@ def test_the_ledger_tells_what_was_done(owner: Owner) -> None:
 def test_a_long_ledger_comes_in_pages(owner: Owner) -> None:
     owner.consent()
     for region in ("FR", "AT", "CH", "IT", "ES", "PL", "CZ") * 3:
-        owner.run("consent", "--transfer", region, "--until", "2027-01-31")
+        owner.run("consent", "--transfer", region, "--until", str(LAST_DAY))
     told = owner.told("ledger", "--verify")
     assert told["whole"] is True
     assert told["entries_seen"] > 24
@@ -128,7 +128,7 @@ def test_a_long_ledger_comes_in_pages(owner: Owner) -> None:
 def test_a_tail_that_was_cut_off_is_named(owner: Owner) -> None:
     owner.consent()
     before = dict(owner.board.shell.storage)
-    owner.run("consent", "--transfer", "FR", "--until", "2027-01-31")
+    owner.run("consent", "--transfer", "FR", "--until", str(LAST_DAY))
     seen = owner.told("ledger", "--verify")["entries_seen"]
     with owner.board.paused() as shell:
         for name in [name for name in shell.storage if name.startswith("block-l")]:
