@@ -1,7 +1,5 @@
 """`esp32`, as far as the firmware uses it; see tests/shims."""
 
-import errno
-
 from tests.shims import chip
 
 TYPE_CHECKING = False
@@ -11,6 +9,9 @@ if TYPE_CHECKING:
 WAKEUP_ALL_LOW = False
 WAKEUP_ANY_HIGH = True
 
+_INIT = 1
+_DEINIT = 2
+_SYNC = 3
 _COUNT = 4
 _SIZE = 5
 _ERASE = 6
@@ -34,27 +35,39 @@ class Partition:
         return (1, 129, 0, len(self._bytes), self._label, False)
 
     def readblocks(self, block_num: int, buf: "Any", offset: int = 0) -> "Any":
-        start = chip.BLOCK_BYTES * block_num + offset
+        start = self._begin(block_num, offset, len(buf))
         buf[:] = self._bytes[start : start + len(buf)]
 
     def writeblocks(self, __block_num: int, __buf: "Any", __offset: "int | None" = None) -> None:
-        start = chip.BLOCK_BYTES * __block_num + (__offset or 0)
-        if start + len(__buf) > len(self._bytes):
-            raise OSError(errno.EINVAL)
+        start = self._begin(__block_num, __offset or 0, len(__buf))
+        if __offset is None and len(__buf) % chip.BLOCK_BYTES:
+            raise OSError(-0x104, "ESP_ERR_INVALID_SIZE")  # of what is erased before
         for index, byte in enumerate(bytes(__buf)):
             if __offset is not None:
                 byte &= self._bytes[start + index]
             self._bytes[start + index] = byte
 
     def ioctl(self, op: int, arg: "Any" = 0) -> "Any":
+        if op in (_INIT, _DEINIT, _SYNC):
+            return 0
         if op == _COUNT:
             return len(self._bytes) // chip.BLOCK_BYTES
         if op == _SIZE:
             return chip.BLOCK_BYTES
         if op == _ERASE:
-            start = chip.BLOCK_BYTES * arg
+            start = self._begin(arg, 0, chip.BLOCK_BYTES)
             self._bytes[start : start + chip.BLOCK_BYTES] = b"\xff" * chip.BLOCK_BYTES
-        return 0
+            return 0
+        return None
+
+    def _begin(self, block: int, offset: int, size: int) -> int:
+        """Return where it begins; an error is ESP-IDF's, and its number less than 0."""
+        start = chip.BLOCK_BYTES * block + offset
+        if start > len(self._bytes):
+            raise OSError(-0x102, "ESP_ERR_INVALID_ARG")
+        if start + size > len(self._bytes):
+            raise OSError(-0x104, "ESP_ERR_INVALID_SIZE")
+        return start
 
 
 def wake_on_ext0(__pin: "Any", __level: bool) -> None:

@@ -166,3 +166,25 @@ def test_without_that_they_would_disturb_each_other() -> None:
     script = TWO_CHIPS.replace("IS_PLANTED", "True")
     clashes, *_ = run_script(script, heapsize="1m", path=[SHIMS]).split()
     assert int(clashes) > 0
+
+
+def test_past_a_partitions_end_it_says_what_a_chip_says() -> None:
+    script = """
+import esp32
+from tests.shims import chip
+chip.add_partition("carport_a", 1)
+part = esp32.Partition("carport_a")
+for call in (
+    lambda: part.readblocks(0, bytearray(2), 4095),
+    lambda: part.readblocks(2, bytearray(1), 0),
+    lambda: part.writeblocks(0, b"a part of a block cannot be erased"),
+    lambda: part.ioctl(6, 1),
+):
+    try:
+        call()
+    except OSError as error:
+        print(error.errno)
+print(part.ioctl(99, 0))
+"""
+    said = run_script(script, path=[SHIMS]).splitlines()
+    assert said == ["-260", "-258", "-260", "-260", "None"]

@@ -98,6 +98,8 @@ chip.wifi_status = 201
 print(board.platform()["wifi"])
 chip.wifi_status = 1001
 print(board.platform()["wifi"])
+chip.wifi_status = 211  # it is an open network
+print(board.platform()["wifi"])
 """
     hostname, wifi, answer, *troubles = run(DISCOVER + script, tmp_path)
     assert hostname == ("anna-s-car [('config', '', 0, '', 1), ('connect', 'home', 'a secret')]")
@@ -110,6 +112,7 @@ print(board.platform()["wifi"])
         "{'state': 'wrong password'} []",
         "{'state': 'no such network'}",
         "{'state': 'connecting'}",
+        "{'state': 'wrong password'}",
     ]
 
 

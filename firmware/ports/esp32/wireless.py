@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 _NO_ADDRESS = "0.0.0.0"
 _NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+_NOT_ITS_PASSWORD = (
+    network.STAT_WRONG_PASSWORD,
+    network.STAT_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD,  # it is open, and a password is set
+    network.STAT_NO_AP_FOUND_W_COMPATIBLE_SECURITY,
+)
 
 
 class Wireless:
@@ -59,7 +64,11 @@ class Wireless:
         return subnets
 
     def describe(self) -> "dict[str, int | str] | None":
-        """Return what `carport.cddl` says of Wi-Fi, None if there is no network to join."""
+        """Return what `carport.cddl` says of Wi-Fi, None if there is no network to join.
+
+        With a wrong password MicroPython says by turns so and that it is connecting, for it tries
+        again (ports/esp32/network_wlan.c).
+        """
         station = self._station
         if station is None:
             return None
@@ -69,7 +78,7 @@ class Wireless:
             except OSError:  # not any more
                 pass
         status = station.status()
-        if status in (network.STAT_WRONG_PASSWORD, network.STAT_HANDSHAKE_TIMEOUT):
+        if status in _NOT_ITS_PASSWORD:
             return {"state": "wrong password"}
         is_absent = status == network.STAT_NO_AP_FOUND
         return {"state": "no such network" if is_absent else "connecting"}
