@@ -1,6 +1,7 @@
 """What commands print, and the exit codes of everything that can come of them."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 import aiocoap
 import pytest
 
+from carport.cli import watch
 from carport.cli.main import run
+from carport.cli.output import print_json
 from carport.cli.vss import profile_paths
 from carport.client.known_gateways import KnownGateway
 from tests.fake_gateway import Cable, FakeGateway, receipt
@@ -205,8 +208,17 @@ def test_watch_prints_lines_where_there_is_no_terminal(
     ]
 
 
-def test_watch_prints_an_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["watch", "--seconds", "0.3", "--json"]) == 0
+def test_watch_prints_an_object_a_line_until_its_time_is_over(
+    leap_on: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def print_and_leap(fields: dict[str, Any]) -> None:
+        print_json(fields)
+        leap_on()
+
+    monkeypatch.setattr(watch, "print_json", print_and_leap)
+    assert run(["watch", "--seconds", "50", "--json"]) == 0
 
     lines = capsys.readouterr().out.splitlines()
     assert [json.loads(line)["Vehicle.Speed"]["value"] for line in lines] == [0.0]

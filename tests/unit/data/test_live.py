@@ -28,7 +28,7 @@ def test_live_rows_are_what_is_exported_later(owner: Owner) -> None:
     driving = threading.Thread(target=drive)
     driving.start()
     try:
-        printed = owner.run("live", "--json", "--count", "9", "--seconds", "20")
+        printed = owner.run("live", "--json", "--count", "9", "--seconds", "100")
     finally:
         is_over.set()
         driving.join()
