@@ -17,6 +17,7 @@ from aiocoap.optiontypes import BlockOption
 from carport.emulator.process import EmulatorProcess
 from tests.system.command_line import CommandLine, aiocoap_client, run_aiocoap_client
 from tests.system.listener import Listener
+from tests.waiting import PATIENCE_S
 
 DRIVERS_DOOR = "Vehicle.Cabin.Door.Row1.DriverSide.IsLocked"
 SPEED = "Vehicle.Speed"
@@ -25,7 +26,6 @@ UNLOCK = "LockRequest=Unlock"
 CBOR = 60
 SENML_CBOR = 112
 BLOCK_OF_64_BYTES = BlockOption.BlockwiseTuple(0, False, 2)
-TIMEOUT_S = 10.0
 IDS = itertools.count(1)
 
 BAD_COMMANDS = {
@@ -125,7 +125,7 @@ def converse(folder: Path, work: Callable[[Program], Awaitable[Any]]) -> Any:
         client.client_credentials.load_from_dict(credentials)
         (uri,) = credentials
         try:
-            async with asyncio.timeout(TIMEOUT_S):
+            async with asyncio.timeout(PATIENCE_S):
                 return await work(Program(client, uri.removesuffix("/*")))
         finally:
             await client.shutdown()

@@ -87,7 +87,7 @@ def test_5_is_no_answer_though_it_may_have_been_heard(
 ) -> None:
     with UdpTap(emulator.coap, lambda data: message.decode(data).code == POST) as tap:
         owner.route("car", tap.address)
-        told = owner.run("lock", "--via", "lan", "--timeout", "1", exit_code=5)
+        told = owner.run("lock", "--via", "lan", "--timeout", "4", exit_code=5)
     owner.route("car", emulator.coap.removeprefix("coap://"))
     assert "may still happen until" in told["error"]
 

@@ -12,11 +12,13 @@ import cbor2
 import pytest
 
 from carport.emulator.process import EmulatorProcess
-from gateway.coap.numbers import BAD_REQUEST, CBOR, FETCH, GET, POST, SENML_CBOR
+from gateway.coap import message
+from gateway.coap.numbers import BAD_REQUEST, CBOR, FETCH, GET, OBSERVE, POST, SENML_CBOR
 from tests.models.payloads import CDDL
 from tests.system.command_line import CommandLine, run_aiocoap_client
-from tests.system.taps import CableTap, UdpTap
+from tests.system.taps import CableTap, Passed, UdpTap
 from tests.system.transcript import Said, read
+from tests.waiting import wait_until
 
 pycddl = pytest.importorskip("pycddl", reason="pycddl has no wheel here")
 
@@ -45,6 +47,12 @@ RULES = {
 def schema(rule: str) -> Any:
     """Return the validator of one rule of the CDDL, instead of any payload."""
     return pycddl.Schema(f"wanted = {rule}\n{CDDL.read_text()}")
+
+
+def is_notification(passed: Passed) -> bool:
+    """Tell whether it tells a host what it observes."""
+    options = dict(message.decode(passed.data).options)
+    return not passed.is_request and OBSERVE in options
 
 
 def rule_of(said: Said) -> str | None:
@@ -78,6 +86,7 @@ def transcript(
         owner.run("lock", "--port", cable.port)
         with ThreadPoolExecutor(1) as executor:
             watching = executor.submit(owner.run, "watch", "--count", "2")
+            wait_until(lambda: any(is_notification(each) for each in network.passed))
             owner.run("unlock")
         watching.result()
         owner.run("climate", "on", "--temp", "21.5", "--passenger-temp", "19", "--defrost")

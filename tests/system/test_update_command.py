@@ -74,6 +74,8 @@ class Running:
             },
             stdout=subprocess.PIPE,
             text=True,
+            # Whoever runs the tests in the background of a shell has Ctrl-C ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def interrupt(self) -> None:

@@ -25,7 +25,7 @@ from carport.emulator.process import EmulatorProcess
 from carport.profile.installed import profile_folder
 
 _CARPORT = (sys.executable, "-c", "from carport.cli import main; main()")
-_COMMAND_TIMEOUT_S = 40.0
+_COMMAND_TIMEOUT_S = 120.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

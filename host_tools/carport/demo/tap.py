@@ -8,7 +8,7 @@ from typing import Self
 
 _DATAGRAM_MAX = 2048
 _POLL_S = 0.05
-_ANSWER_TIMEOUT_S = 2.0
+_ANSWER_TIMEOUT_S = 20.0
 
 Address = tuple[str, int]
 
