@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from tests.vm import VM, Both, find_micropython
 IN_REAL_TIME = ("attack", "audit", "bench", "soak", "system")
 """Folders of tests that wait for real programs: one after the other, beside those that compute."""
 
-# A suite that passes once passes always: the same examples each time, however slow the machine is.
-# `--hypothesis-profile=search` makes others.
+# A suite that passes once passes always: the same examples and the same random bytes each time,
+# however slow the machine is. `--hypothesis-profile=search` makes others.
 settings.register_profile(
     "search", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -23,9 +24,13 @@ settings.register_profile("same", settings.get_profile("search"), derandomize=Tr
 settings.load_profile("same")
 
 
+def _is_the_same(config: pytest.Config) -> bool:
+    return config.getoption("hypothesis_profile") in (None, "same")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Let examples not hang on which of our modules were imported before: constants from them."""
-    if config.getoption("hypothesis_profile") in (None, "same"):
+    if _is_the_same(config):
         providers._get_local_constants = lambda: providers._local_constants
 
 
@@ -55,6 +60,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave the processor to the worker that runs the tests in real time."""
     if "PYTEST_XDIST_WORKER" in os.environ and not _is_in_real_time(item.nodeid):
         os.nice(19)  # the most there is; once more changes nothing
+
+
+@pytest.fixture(autouse=True)
+def _random_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give what computes in this process the same random bytes each time, each test its own."""
+    nodeid = request.node.nodeid
+    if _is_the_same(request.config) and not _is_in_real_time(nodeid):
+        monkeypatch.setattr(os, "urandom", Random(nodeid).randbytes)
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ class Shell:
         car: str = "reference",
         *,
         aes: "BlockCipherFactory" = AES,
-        random: Callable[[int], bytes] = os.urandom,
+        random: Callable[[int], bytes] | None = None,
     ) -> None:
         self.storage = {} if storage is None else storage
         self.now_ms = now_ms
@@ -68,7 +68,7 @@ class Shell:
             profile(car),
             {name: self.storage[name] for name in self.storage if not is_block(name)},
             aes,
-            random,
+            random or os.urandom,
             now_ms,
             "test",
             dict,
