@@ -170,9 +170,9 @@ def test_who_may_not_command_neither_holds_it_up_nor_ends_it(role: str, pause_ms
         assert board.fail_for(rival, now_ms)
         board.turn(now_ms)
     assert not board.is_confirmed
-    board.shell.advance(MINUTE_MS - board.shell.now_ms)
+    board.shell.advance(MINUTE_MS + 1000 - board.shell.now_ms)
     owner.request(GET, ["system"])
-    board.turn(MINUTE_MS)
+    board.turn(MINUTE_MS + 1000)
     assert board.is_confirmed
 
 
