@@ -6,7 +6,6 @@
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import threading
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from gateway.coap import block, message
 from gateway.coap.message import Message
 from gateway.coap.numbers import ACK, BLOCK2, CON, DELETE, DELETED, ECHO, EMPTY, GET, POST
 from tests.car_rig import PROFILE
+from tests.free_port import free_port
 from tests.hub import HubThread
 from tests.models.host import Host, Response
 from tests.system.wire import Wire
@@ -50,16 +50,14 @@ class Board:
         self._hub = hub
         self._controllers = 0
         self._log = (folder / "log").open("w+b")
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
-            unused.bind(("127.0.0.1", 0))
-            self._settings = {
-                "name": "board",
-                "profile": str(compile_to_file(profile, folder)),
-                "flash": str(folder / "flash.img"),
-                "coap_port": unused.getsockname()[1],
-                "can_port": hub.port,
-                "bench": is_bench,
-            }
+        self._settings = {
+            "name": "board",
+            "profile": str(compile_to_file(profile, folder)),
+            "flash": str(folder / "flash.img"),
+            "coap_port": free_port(),
+            "can_port": hub.port,
+            "bench": is_bench,
+        }
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import json
 import os
+import random
 import socket
 import tempfile
 from collections.abc import Callable, Mapping
@@ -43,6 +44,9 @@ LOOPBACK = IPv4Interface("127.0.0.1/8")
 COAP_PORT = 5683
 CAN_PORT = 29536
 CHANNELS = ("can0", "can1")  # of a car's buses, in their order
+
+_OTHER_PORTS = range(10_000, 30_000)  # which no system gives to a program that asks for any
+_TRIES = 100
 
 
 class Emulator:
@@ -229,21 +233,21 @@ async def _start_hub(hub: Hub, port: int | None) -> int:
 
 def _choose_udp_port(address: str, port: int | None) -> int:
     """Return the port if it is free; the VM binds it a moment later, and when it restarts."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((address, COAP_PORT if port is None else port))
-        except OSError as error:
-            if error.errno == errno.EADDRNOTAVAIL:
-                raise CarportError(
-                    f"this machine does not have the address {address}: choose another --listen"
-                ) from error
-            if port is not None:
-                raise CarportError(
-                    f"UDP port {port} is taken: choose another --coap-port"
-                ) from error
-            probe.bind((address, 0))
-        chosen: int = probe.getsockname()[1]
-    return chosen
+    wanted = [COAP_PORT if port is None else port] if port != 0 else []
+    others = [] if port else random.sample(_OTHER_PORTS, _TRIES)
+    for candidate in wanted + others:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind((address, candidate))
+            except OSError as error:
+                if error.errno == errno.EADDRNOTAVAIL:
+                    raise CarportError(
+                        f"this machine does not have the address {address}: choose another "
+                        "--listen"
+                    ) from error
+                continue
+            return candidate
+    raise CarportError(f"UDP port {port or COAP_PORT} is taken: choose another --coap-port")
 
 
 def _save(runner: Runner, path: Path) -> None:
