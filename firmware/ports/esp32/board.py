@@ -16,7 +16,7 @@ board.json, beside the firmware in its slot or at the top of the file system, ho
 
 Without that file the board has the REPL's port as its cable, and the button that boards call BOOT.
 
-Whoever holds the button while the board starts keeps Ctrl-C on the REPL's port; else it is a byte
+Whoever holds the button while the board starts has Ctrl-C on the REPL's port; else it is a byte
 like any other, for the cable may be on that port. Held for 10 s, it erases everything.
 
 MicroPython tells a brown-out as if the power had been switched on, and a panic of ESP-IDF as our
@@ -65,6 +65,7 @@ _STARTING = ("boot.py", "main.py", "lib", "board.json", "profile.cbor")
 _FOLDER = const(0x4000)  # of what os.stat calls the mode
 _KEY_PARTITION = "carport_keys"  # of two blocks of 4 KiB
 _WATCHDOG_MS = const(10_000)
+_CTRL_C = const(3)
 _RUNNING = b"running"
 _NOTHING_KNOWN: "dict[str, Any]" = {"board": "", "button": 0, "cable": {"usb": True}, "can": []}
 
@@ -96,6 +97,8 @@ class Board:
         if self._button.value():
             micropython.kbd_intr(-1)
             self._memory.memory(_RUNNING)
+        else:
+            micropython.kbd_intr(_CTRL_C)
 
     @property
     def model(self) -> str:
