@@ -114,6 +114,38 @@ port.write(b"\\r\\n\\x03" + repr(lengths).encode() + bytes(range(200)))
     assert done.stdout == b"\r\n\x03" + told + bytes(range(200))
 
 
+def test_the_repl_port_gives_up_where_nobody_reads() -> None:
+    script = """
+import sys, time
+from firmware.ports.esp32 import repl_port as module
+
+class Stuck:  # a USB port of MicroPython's that is open
+    sizes = []
+    def write(self, data):
+        self.sizes.append(len(data))
+        clock.now += 500
+
+class Stdout:
+    buffer = Stuck()
+
+class Sys:
+    stdin, stdout = sys.stdin, Stdout
+
+class Clock:
+    now = 0
+    def ticks_ms(self):
+        return self.now
+    def ticks_diff(self, later, sooner):
+        return later - sooner
+
+module.sys, module.time = Sys, Clock()
+clock = module.time
+module.ReplPort().write(bytes(1000))
+print(Stuck.sizes)
+"""
+    assert run_script(script, path=[SHIMS]).splitlines() == ["[64]"]
+
+
 TWO_CHIPS = """
 import machine
 from firmware.ports.esp32 import controllers as module

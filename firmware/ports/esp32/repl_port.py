@@ -6,16 +6,21 @@ byte after the other, since a longer read would wait for the last one. At 115200
 bytes are 22 ms: what comes faster than it is read is lost, as on any serial line, and sent again.
 
 What is sent to a UART has no buffer but its FIFO: it goes in pieces, and between two of them, each
-5 ms, interrupts have their go, so that no CAN frame has to wait for a whole message. Not run on a
-board yet.
+5 ms, interrupts have their go, so that no CAN frame has to wait for a whole message. On a USB port
+that somebody has open and does not read, MicroPython waits half a second for each piece: then the
+rest of the message is dropped. Not run on a board yet.
+
+Source: MicroPython, ports/esp32/mphalport.c, uart.c; shared/tinyusb/mp_usbd_cdc.c.
 """
 
 import select
 import sys
+import time
 
 from gateway.const import const
 
 _PIECE_BYTES = const(64)
+_GIVE_UP_MS = const(400)  # a UART takes the longest message in less
 
 
 class ReplPort:
@@ -42,7 +47,10 @@ class ReplPort:
         return len(buffer)
 
     def write(self, data: bytes) -> None:
-        """Send data."""
+        """Send data, as far as somebody takes it."""
         view, write = memoryview(data), sys.stdout.buffer.write
+        since_ms = time.ticks_ms()
         for start in range(0, len(data), _PIECE_BYTES):
             write(view[start : start + _PIECE_BYTES])
+            if time.ticks_diff(time.ticks_ms(), since_ms) > _GIVE_UP_MS:
+                return
