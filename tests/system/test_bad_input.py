@@ -44,6 +44,7 @@ from tests.system.wire import Wire
 from tests.waiting import PATIENCE_S
 
 TOO_LONG = "far too much"  # for the emulated cable: what is not read in time is lost
+UNHEARD = ("nothing", "network")  # an empty datagram does not come as far as the core
 PINGS = itertools.cycle(range(0x4000, 0x8000))
 OWN_NETWORK = "127.77.0.1/24"
 STRANGERS = [f"127.77.0.{host}" for host in range(100, 116)]
@@ -189,6 +190,7 @@ def test_it_is_answered_as_the_rfcs_say_and_counted(
     name: str, by: str, emulator: EmulatorProcess, host: Host, request: pytest.FixtureRequest
 ) -> None:
     case = CASES[name]
+    counted = None if (name, by) == UNHEARD else case.counted
     line: Line = request.getfixturevalue(by)
     before = system(host)
     image = image_hash(emulator)
@@ -200,11 +202,11 @@ def test_it_is_answered_as_the_rfcs_say_and_counted(
         if count != before["counters"][each] and each not in ("accepted", "requests")
     }
     in_cable = after["platform"]["cable_oversized_frames"]
-    if by == "cable" and case.counted == "oversized":
+    if by == "cable" and counted == "oversized":
         assert in_cable == before["platform"]["cable_oversized_frames"] + 1
         assert changed == set()
     else:
-        assert changed == ({case.counted} if case.counted else set())
+        assert changed == ({counted} if counted else set())
     assert image_hash(emulator) == image
 
 
@@ -278,7 +280,7 @@ def test_5000_bad_datagrams_of_one_host_are_read_or_dropped_unread(
     image = image_hash(emulator)
     before = system(host)["counters"]
     for count in range(DATAGRAMS):
-        network.send(bytes(count % 100))
+        network.send(bytes(1 + count % 100))
         if count % 100 == 99:  # what the socket cannot hold is lost
             system(host)
     after = system(host)["counters"]
