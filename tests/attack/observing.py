@@ -7,7 +7,7 @@ from gateway.coap import message
 from gateway.coap.message import Message
 from gateway.coap.numbers import ACK, CON, EMPTY, GET, OBSERVE, RST
 from tests.attack.attack import Outcome
-from tests.attack.lan import STRANGER, told
+from tests.attack.lan import PATIENCE_S, STRANGER, told
 from tests.attack.path import Path
 from tests.attack.replaying import recorded_program
 from tests.attack.stage import Stage
@@ -23,7 +23,10 @@ def hijacked(stage: Stage, is_quick: bool) -> Outcome:
     One that was delivered is sent again, and one that was kept from arriving is sent first.
     """
     outcome = Outcome()
-    watcher = stage.enrol()
+    watcher, witness = stage.enrol(), stage.enrol()
+    witness.shell = notices = stage.lan()  # type: ignore[assignment]
+    witness.request(GET, ["lock"])
+    witness.send(witness.protect(GET, ["lock"], options=[(OBSERVE, b"")]))
     for was_delivered in (True, False):
         watcher.request(GET, ["lock"])
         data = watcher.protect(GET, ["lock"], options=[(OBSERVE, b"")])
@@ -31,8 +34,10 @@ def hijacked(stage: Stage, is_quick: bool) -> Outcome:
             watcher.send(data)
         with stage.lan(STRANGER) as stranger:
             answer = stranger.ask(data)
+            notices.drain()
             assert stage.command("unlock") == "confirmed"
             stage.lock()
+            assert notices.receive(PATIENCE_S) is not None, "who may be told is told"
             time.sleep(_NOTICE_S)
             outcome.note(bool(stranger.drain()), told(answer))
     return outcome
