@@ -23,7 +23,7 @@ from tests.emulated_board import cut_power
 from tests.models.packages import changed_sources, package_of
 from tests.system.command_line import CommandLine
 from tests.system.taps import UdpTap
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, wait_until
 
 BLOCK_BYTES = 512
 LOSS = 0.1
@@ -116,7 +116,7 @@ def test_over_the_cable_it_ends_confirmed(
         "update", "--package", str(file), "--via", "serial", "--port", emulator.serial
     )
     assert (told["state"], told["from"], told["version"]) == ("confirmed", "0.1.0", "0.2.0")
-    assert "the update in slot a is confirmed" in emulator.read_log()
+    wait_until(lambda: "the update in slot a is confirmed" in emulator.read_log())
     assert owner.run("lock")["state"] == "confirmed"
 
 
