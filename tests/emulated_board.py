@@ -35,9 +35,13 @@ def wait_for_start(emulator: EmulatorProcess, before: int) -> None:
 
 
 def vm_pid(emulator: EmulatorProcess) -> int:
-    """Return the process id of the VM in which the firmware runs."""
-    children = subprocess.run(["pgrep", "-P", str(emulator.pid)], capture_output=True, check=True)
-    return int(children.stdout)
+    """Return the process id of the VM in which the firmware runs, or will in a moment."""
+    search = ["pgrep", "-P", str(emulator.pid)]
+
+    def found() -> bytes:
+        return subprocess.run(search, capture_output=True, check=False).stdout
+
+    return int(wait_until(found))
 
 
 def cut_power(emulator: EmulatorProcess) -> None:

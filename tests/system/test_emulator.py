@@ -21,6 +21,7 @@ from carport.emulator.rom_image import flash_bytes
 from carport.errors import CarportError
 from gateway.coap.numbers import CONTENT, GET
 from gateway.slipmux import encode_coap
+from tests.emulated_board import cut_power
 from tests.models.host import Host, plain
 from tests.system.wire import Wire
 from tests.waiting import PATIENCE_S, wait_until
@@ -183,11 +184,8 @@ def test_discovery_by_multicast_finds_it(emulator: EmulatorProcess) -> None:
 def test_the_vm_is_started_again_when_it_dies_and_the_keys_are_still_there(
     emulator: EmulatorProcess, host: Host
 ) -> None:
-    (vm,) = children(emulator.pid)
     killed_s = time.monotonic()
-    os.kill(vm, signal.SIGKILL)
-    wait_until(lambda: children(emulator.pid) not in ([vm], []))
-    wait_until(lambda: emulator.read_log().count("ready") >= 2)
+    cut_power(emulator)
     assert system(host)["uptime_ms"] < (time.monotonic() - killed_s) * 1000
     code, _ = plain(host.shell, GET, [".well-known", "core"], cable=True)
     assert code == CONTENT
