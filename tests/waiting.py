@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 """How late anything may be on a machine that has much else to do."""
 
 _POLL_S = 0.01

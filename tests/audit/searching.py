@@ -2,6 +2,7 @@
 
 import os
 import time
+from typing import Any
 
 import can
 
@@ -12,6 +13,7 @@ from tests.audit import flash_image
 from tests.audit.board import Board
 from tests.audit.canaries import LATITUDE, LONGITUDE, PASSWORD, SSID, VIN, search
 from tests.audit.check import Build, Depth, Outcome
+from tests.waiting import wait_until
 
 _RECORDED_S = {Depth.QUICK: 1.5, Depth.USUAL: 6.0, Depth.FULL: 65.0}
 _VIN_ID = 0x405  # where a Tesla Model 3 tells it, in three frames
@@ -27,7 +29,12 @@ def search_flash(build: Build, depth: Depth) -> Outcome:
         _tell_vin(board)
         _use(board)
         time.sleep(_RECORDED_S[depth])
-        board.next_day()
+
+        def stored() -> Any:
+            board.next_day()
+            return board.owner.fetch("records", "index", "1").value
+
+        index = wait_until(stored, lambda: "for a record")
         image = board.flash()
         secrets = {
             "the VIN": VIN.encode(),
@@ -36,8 +43,6 @@ def search_flash(build: Build, depth: Depth) -> Outcome:
             **board.secrets,
         }
         errors = board.errors()
-        index = board.owner.fetch("records", "index", "1").value
-    assert index, "nothing was recorded"
     for root in flash_image.roots(image):
         keys = set(flash_image.byte_strings(root))
         secrets |= {f"key {number} of the root": key for number, key in enumerate(sorted(keys))}
