@@ -12,7 +12,7 @@ from carport.emulator.rom_image import flash_bytes, rom_image
 from carport.emulator.vm import MicroPython, find_micropython
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
-_TIMEOUT_S = 120
+_TIMEOUT_S = 500
 
 # As in carport.emulator.firmware_process, but for the module that is run.
 _BOOT = (
