@@ -11,7 +11,7 @@ import pytest
 
 from carport.cli import watch
 from carport.cli.main import run
-from carport.cli.output import print_json
+from carport.cli.output import print_json, say
 from carport.cli.vss import profile_paths
 from carport.client.known_gateways import KnownGateway
 from tests.fake_gateway import Cable, FakeGateway, receipt
@@ -278,3 +278,31 @@ def test_closed_pairing_is_exit_code_4(
 
     assert run(["pair", "--port", cable.port, "--name", "second"]) == 4
     assert "button for 3 s" in capsys.readouterr().err
+
+
+def test_pairing_twice_says_that_it_is_paired(
+    fake_gateway: FakeGateway, cable: Cable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_gateway.is_pairing_open = False
+
+    assert run(["pair", "--port", cable.port, "--name", "other"]) == 4
+
+    assert f"test at {cable.port} is paired with this computer already" in capsys.readouterr().err
+
+
+def test_no_line_ends_within_a_word_of_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "It works once.\n  carport pair --invitation - and a few words more than there is room"
+    say(text)
+    assert capsys.readouterr().out == f"{text}\n"
+
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    say(text)
+    assert capsys.readouterr().out.splitlines() == [
+        "It works once.",
+        "  carport pair --invitation -",
+        "  and a few words more than",
+        "  there is room",
+    ]

@@ -19,6 +19,7 @@ from carport.errors import RefusedError
 from firmware.power import INTERVAL_S, LOW_MV
 from gateway.vault.settings import Settings
 from tests.core_gateway import CoreGateway
+from tests.unit.conftest import CtrlC
 
 PASSWORD = "hunter2hunter2"
 
@@ -464,3 +465,23 @@ def test_only_an_owner_sets_anything(board: CoreGateway, desk: Path) -> None:
 
 def test_what_is_not_said_of_power_is_as_the_firmware_has_it() -> None:
     assert Power() == Power("reachable", INTERVAL_S, LOW_MV)
+
+
+def test_ctrl_c_while_the_board_starts_shows_what_is_stored(
+    ctrl_c: CtrlC,
+    board: CoreGateway,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def wait(*anything: object) -> None:
+        ctrl_c()
+        await asyncio.sleep(10)
+
+    monkeypatch.setattr("carport.client.settings.await_start", wait)
+
+    provision(board, "--access-point", exit_code=130)
+
+    out, err = capsys.readouterr()
+    assert "has the password" in out  # it is shown this once
+    assert "interrupted: the settings are stored, look with `carport provision --show`" in err
+    assert settings(board).ap is not None
