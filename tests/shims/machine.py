@@ -68,7 +68,7 @@ class Pin:
         self._wire.handler = self._interrupt
 
     def _interrupt(self) -> None:
-        try:
+        try:  # noqa: SIM105 - MicroPython has no contextlib
             micropython.schedule(self._handler, self)
         except RuntimeError:  # the queue is full: an edge is lost, and nobody hears of it
             pass
