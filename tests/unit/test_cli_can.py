@@ -652,8 +652,12 @@ def test_wrong_maps(
 def test_a_bus_that_takes_nothing_is_told(
     hub: HubThread, on_hub: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    threading.Timer(0.3, hub.stop).start()
-    code = run(["can", "send", "123#00", "--repeat", "1000", "--period-ms", "1", "--yes", *on_hub])
+    def stop() -> None:
+        hub.wait_for(lambda counters: counters.frames > 0)
+        hub.stop()
+
+    threading.Thread(target=stop).start()
+    code = run(["can", "send", "123#00", "--repeat", "9999", "--period-ms", "1", "--yes", *on_hub])
     assert (code, capsys.readouterr().err.count("\n")) == (5, 1)
 
 
