@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from shutil import rmtree
 from typing import Any
 
 import pytest
@@ -253,6 +254,7 @@ def test_a_killed_emulator_takes_its_vm_along_and_the_next_one_clears_its_entry(
         emulator.stop(signal.SIGKILL)
         wait_until(lambda: not is_running(vm))
         assert entry.exists()
+        rmtree(emulator.state)  # which it could not do itself
     with EmulatorProcess(*FREE_PORTS, environment=environment):
         assert not entry.exists()
 

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
@@ -109,5 +110,6 @@ def test_5_is_no_answer_from_a_gateway_that_was_killed(
     owner: CommandLine, emulator: EmulatorProcess
 ) -> None:
     emulator.stop(signal.SIGKILL)
+    rmtree(emulator.state)  # which it could not do itself
     told = owner.run("lock", "--timeout", "1", exit_code=5)
     assert "nothing was sent" in told["error"]

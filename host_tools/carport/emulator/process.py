@@ -14,7 +14,7 @@ from typing import Any, Self
 from carport.errors import CarportError
 
 _START_TIMEOUT_S = 60.0
-_END_TIMEOUT_S = 10.0
+_END_TIMEOUT_S = 60.0
 _COMMAND = (sys.executable, "-c", "from carport.cli import main; main()")
 
 
