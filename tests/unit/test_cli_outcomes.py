@@ -1,5 +1,6 @@
 """What commands print, and the exit codes of everything that can come of them."""
 
+import errno
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -306,3 +307,25 @@ def test_no_line_ends_within_a_word_of_a_terminal(
         "  and a few words more than",
         "  there is room",
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "file", "what"), [([], None, "the output"), (["--json"], "/home/ann/keys", "keys")]
+)
+def test_a_disk_that_is_full_is_said_in_one_sentence(
+    words: list[str],
+    file: str | None,
+    what: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*anything: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", file)
+
+    monkeypatch.setattr("carport.client.known_gateways.known_gateways", full)
+
+    assert run(["discover", "--timeout", "0", *words]) == 1
+
+    out, err = capsys.readouterr()
+    said = json.loads(out)["error"] if words else err
+    assert f"{what} cannot be written (No space left on device): see to that" in said

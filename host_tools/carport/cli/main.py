@@ -6,6 +6,7 @@ completion are quick.
 
 import importlib
 import sys
+from errno import EACCES, EDQUOT, ENOSPC, EPERM, EROFS
 from typing import Any
 
 import click
@@ -38,6 +39,8 @@ _COMMANDS = {
     "can": ("carport.cli.can:can", "Watch, send and replay frames on a CAN bus."),
     "completion": ("carport.cli.completion:completion", "Print a shell's completion script."),
 }
+
+_NOT_OURS = {EACCES, EDQUOT, ENOSPC, EPERM, EROFS}  # what this computer's owner has to see to
 
 _EPILOG = """
 \b
@@ -112,6 +115,12 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         print_error(error.format_message(), error.exit_code, as_json)
         return error.exit_code
+    except OSError as error:
+        if error.errno not in _NOT_OURS:
+            raise
+        message = f"{error.filename or 'the output'} cannot be written ({error.strerror})"
+        print_error(f"{message}: see to that, then try again", 1, as_json and bool(error.filename))
+        return 1
     except (click.Abort, KeyboardInterrupt):
         print_error("interrupted", StoppedError.exit_code, as_json)
         return StoppedError.exit_code
