@@ -49,7 +49,7 @@ class VM:
     timeout_s bounds one call: a VM that does not answer is killed, and the call fails.
     """
 
-    def __init__(self, heapsize: str = "64m", timeout_s: float = 60) -> None:
+    def __init__(self, heapsize: str = "64m", timeout_s: float = 100) -> None:
         self._timeout_s = timeout_s
         self._process = subprocess.Popen(
             _command(heapsize, AGENT),
@@ -139,7 +139,7 @@ def run_script(
     heapsize: str = "222k",
     args: Sequence[str] = (),
     path: Sequence[str | Path] = (),
-    timeout_s: float = 60,
+    timeout_s: float = 100,
 ) -> str:
     """Run a script in a VM of its own and return what it printed.
 
