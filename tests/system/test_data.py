@@ -40,8 +40,7 @@ def listening(emulator: EmulatorProcess) -> Iterator[BusLog]:
             while not is_over.is_set():
                 message = bus.recv(0.1)
                 if message is not None:
-                    now_s = datetime.now().timestamp()
-                    log.add(now_s, message.arbitration_id, bytes(message.data))
+                    log.add(message.timestamp, message.arbitration_id, bytes(message.data))
 
         thread = threading.Thread(target=receive)
         thread.start()
