@@ -33,6 +33,7 @@ _MAX_DROPPED = const(32)  # which is as much garbage as one that is read
 _MAX_NEIGHBOURS = const(16)
 _IPPROTO_IP = const(0)
 _IP_TTL = const(2)
+_IP_ADD_MEMBERSHIP = const(35)  # Linux's, where an older MicroPython names none
 
 
 class Link:
@@ -127,8 +128,8 @@ def join_group(opened: "socket.socket", interface: str) -> None:
     Raises:
         OSError: there is no multicast.
     """
-    membership = ipv4(ALL_COAP_NODES) + ipv4(interface)
-    opened.setsockopt(_IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+    option = getattr(socket, "IP_ADD_MEMBERSHIP", _IP_ADD_MEMBERSHIP)
+    opened.setsockopt(_IPPROTO_IP, option, ipv4(ALL_COAP_NODES) + ipv4(interface))
 
 
 def stay_on_link(opened: "socket.socket") -> None:

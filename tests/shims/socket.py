@@ -28,6 +28,7 @@ IP_ADD_MEMBERSHIP = 3
 
 _STREAM_POLL = 3
 _IPPROTO_IP = 0
+_LINUX_IP_ADD_MEMBERSHIP = 35
 
 
 def getaddrinfo(__host: str, __port: int) -> "Any":
@@ -61,7 +62,8 @@ class socket(io.IOBase):  # noqa: N801 - its name there
     def setsockopt(self, __level: int, __optname: int, __value: "Any") -> None:
         if __optname == IP_ADD_MEMBERSHIP:
             assert len(__value) == 8
-            self._socket.setsockopt(_IPPROTO_IP, _real.IP_ADD_MEMBERSHIP, __value)
+            option = getattr(_real, "IP_ADD_MEMBERSHIP", _LINUX_IP_ADD_MEMBERSHIP)
+            self._socket.setsockopt(_IPPROTO_IP, option, __value)
         elif __optname == SO_REUSEADDR:
             self._socket.setsockopt(_real.SOL_SOCKET, _real.SO_REUSEADDR, __value)
         else:

@@ -103,6 +103,23 @@ def test_a_prefix_is_a_netmask(prefix: int, mask: str) -> None:
     assert netmask(prefix) == ipv4(mask)
 
 
+def test_a_vm_that_has_no_name_for_it_joins_the_group_too() -> None:
+    script = """
+from firmware import udp as module
+
+class Opened:
+    def setsockopt(self, *option):
+        print(option)
+
+class Older:
+    pass
+
+module.socket = Older
+module.join_group(Opened(), "127.0.0.1")
+"""
+    assert run(script) == ["(0, 35, b'\\xe0\\x00\\x01\\xbb\\x7f\\x00\\x00\\x01')"]
+
+
 def test_an_empty_datagram_is_dropped() -> None:
     script = """
 anna = host("127.0.0.8")
