@@ -656,8 +656,11 @@ def test_a_bus_that_takes_nothing_is_told(
         hub.wait_for(lambda counters: counters.frames > 0)
         hub.stop()
 
-    threading.Thread(target=stop).start()
-    code = run(["can", "send", "123#00", "--repeat", "9999", "--period-ms", "1", "--yes", *on_hub])
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    words = ["can", "send", "123#00", "--repeat", "9999999", "--period-ms", "1", "--yes"]
+    code = run([*words, *on_hub])
+    stopping.join()
     assert (code, capsys.readouterr().err.count("\n")) == (5, 1)
 
 
