@@ -115,7 +115,7 @@ class CAN:
         self._irq = _Irq(self)
         self._state = self._state_when_answered = self.STATE_STOPPED
         self._clear()
-        self._request(f"< open {channel or f'can{id - 1}'} >")
+        self._request("< open " + (channel or f"can{id - 1}") + " >")
         self.init(bitrate, mode)
 
     def init(self, bitrate: int, mode: int = MODE_NORMAL) -> None:
