@@ -121,6 +121,7 @@ def test_frames_of_all_kinds_both_ways(hub: HubThread) -> None:
     script = """
 can = controller()
 assert (can.state(), can.recv()) == (CAN.STATE_ACTIVE, None)
+can.send(0x7FE, b"ready")
 for _ in range(4):
     id, data, flags, errors = receive(can)
     print(hex(id), bytes(data).hex(), flags, errors)
@@ -135,12 +136,10 @@ wait(can, lambda: can.get_counters()[5] == 0)
         (0, b"\xff\xa0", False),
     ]
     with hub.client() as peer, in_vm(hub, script) as output:
-        hub.wait_for(lambda counters: counters.nodes == 2)
+        assert receive(peer).arbitration_id == 0x7FE
         for arbitration_id, data, ext in frames:
-            echo = None
-            while echo is None:  # until the filters are set
-                send(peer, arbitration_id, data, ext)
-                echo = peer.recv(0.2)
+            send(peer, arbitration_id, data, ext)
+            echo = receive(peer)
             assert (echo.arbitration_id, bytes(echo.data)) == (arbitration_id, data)
             assert echo.is_extended_id == ext
     assert output.result().splitlines() == [
