@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copytree
 
 import can
 import pytest
@@ -24,6 +25,8 @@ from tests.waiting import wait_until
 CHANNELS = {"body": "can0", "powertrain": "can1"}
 LOCK, WAKE = "LockRequest=Lock", "WakeRequest=1"
 DOORS, BATTERY, AFTER_OURS = 0x100, 0x120, 0x201
+
+PATIENT = pytest.mark.parametrize("profile", ["patient"], indirect=True)
 
 
 @pytest.fixture
@@ -46,8 +49,20 @@ def car(hub: HubThread) -> Iterator[Runner]:
 
 
 @pytest.fixture
-def board(hub: HubThread, car: Runner, tmp_path: Path) -> Iterator[Board]:
-    with Board(hub, tmp_path) as board:
+def profile(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The board's profile; a patient one lets a frame wait while much else is done."""
+    if getattr(request, "param", "") != "patient":
+        return PROFILE
+    folder = tmp_path / PROFILE.name
+    copytree(PROFILE, folder)
+    file = folder / "profile.toml"
+    file.write_text(file.read_text().replace("deadline_ms = 300", "deadline_ms = 8000"))
+    return folder
+
+
+@pytest.fixture
+def board(hub: HubThread, car: Runner, profile: Path, tmp_path: Path) -> Iterator[Board]:
+    with Board(hub, tmp_path, profile=profile) as board:
         assert board.carry_out("lock")["state"] == "confirmed"
         yield board
 
@@ -169,6 +184,7 @@ def test_bus_off_between_queueing_and_sending_discards_the_unlock(
     assert board.body_bus()["bus_offs"] == 1
 
 
+@PATIENT
 def test_a_reset_between_queueing_and_sending_discards_the_unlock(
     hub: HubThread, board: Board, listener: Listener
 ) -> None:
@@ -184,6 +200,7 @@ def test_a_reset_between_queueing_and_sending_discards_the_unlock(
     assert board.receipt(command) == receipt
 
 
+@PATIENT
 def test_disarming_between_queueing_and_sending_discards_the_unlock(
     hub: HubThread, board: Board, listener: Listener
 ) -> None:
