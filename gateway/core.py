@@ -395,7 +395,9 @@ class Gateway:
                     request.after = max(request.after, receipt.change)
                     self._endpoint.respond(request, answer, now_ms)
                     self._waiting.remove(pair)
-            self._logs.append(f"{receipt.command} {receipt.id} {receipt.state} for {receipt.by}")
+            # Not an f-string: MicroPython looks each part of one up among all names it knows.
+            words = receipt.command, str(receipt.id), receipt.state, "for", receipt.by
+            self._logs.append(" ".join(words))
             self._home.note_command(receipt, now_ms)
             self._engine.finished.pop(0)
 
