@@ -16,6 +16,8 @@ Source: RFC 3610 sections 2.2 to 2.5, with L = 2. AES-CCM-16-64-128 (RFC 9053 se
 default tag length.
 """
 
+from struct import pack
+
 from gateway.errors import AuthenticationError, EncodeError
 
 TYPE_CHECKING = False
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
         def encrypt_cbc(self, __iv: bytes, __blocks: bytearray) -> None: ...
 
+    Buffer = bytes | bytearray | memoryview
     BlockCipherFactory = Callable[[bytes], BlockCipher]
 
 TAG_BYTES = 8
@@ -71,9 +74,8 @@ def seal(
     tag = _tag(cipher, nonce, associated_data, plaintext, tag_bytes)
     size = len(plaintext)
     stream = _keystream(cipher, nonce, size)
-    hiding = int.from_bytes(stream[16 : 16 + size] + stream[:tag_bytes], "big")
-    number = int.from_bytes(plaintext + tag, "big") ^ hiding
-    return number.to_bytes(size + tag_bytes, "big")
+    hidden = int.from_bytes(tag, "big") ^ int.from_bytes(stream[:tag_bytes], "big")
+    return _xor(plaintext, stream, size) + hidden.to_bytes(tag_bytes, "big")
 
 
 def open_(
@@ -92,8 +94,7 @@ def open_(
     if size < 0 or size > 0xFFFF:
         raise AuthenticationError("no room for a tag")
     stream = _keystream(cipher, nonce, size)
-    number = int.from_bytes(sealed[:size], "big") ^ int.from_bytes(stream[16 : 16 + size], "big")
-    plaintext = number.to_bytes(size, "big")
+    plaintext = _xor(memoryview(sealed)[:size], stream, size)
     tag = _tag(cipher, nonce, associated_data, plaintext, tag_bytes)
     # Not `==` on bytes, which stops at the first difference and so tells where it is.
     difference = 0
@@ -118,16 +119,18 @@ def _tag(
     flags = ((tag_bytes - 2) << 2) + 1
     if associated_data:
         flags |= 0x40
-    blocks = bytearray(1)
-    blocks[0] = flags
-    blocks.extend(nonce)
-    blocks.extend(size.to_bytes(2, "big"))
-    blocks.extend(associated_data)
+    blocks = bytearray(pack(">B13sH", flags, nonce, size) + associated_data)
     blocks.extend(plaintext)
     blocks.extend(bytes(-size & 15))
     last = len(blocks) - 16
     cipher.encrypt_cbc(_ZERO_BLOCK, blocks)
     return blocks[last : last + tag_bytes]
+
+
+def _xor(text: "Buffer", stream: bytearray, size: int) -> bytes:
+    """Return `size` bytes of text, hidden or shown by what follows S0."""
+    stream_number = int.from_bytes(memoryview(stream)[16 : 16 + size], "big")
+    return (int.from_bytes(text, "big") ^ stream_number).to_bytes(size, "big")
 
 
 def _keystream(cipher: "BlockCipher", nonce: bytes, size: int) -> bytearray:
