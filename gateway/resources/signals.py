@@ -16,6 +16,8 @@ from gateway.vault.principals import VIEWER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from gateway.request import Answer, Request
     from gateway.vehicle.state import Value, VehicleState
 
@@ -75,12 +77,16 @@ class Selection:
                 if value is not None:
                     leaves.append(leaf)
                     known.append((value, received_ms))
-        labels = self._labels if leaves == self._labelled else self._label(leaves)
+        labels: Iterable[tuple[bytes, bytes]] = self._labels
+        if leaves != self._labelled:
+            labels = self._label(leaves)
+            if len(leaves) <= _KEPT_LABELS:
+                labels = self._labels = list(labels)
+                self._labelled = leaves
         pieces = []
         buffer = bytearray()
         cbor.append_head(buffer, cbor.ARRAY, len(known))
-        for i, (value, received_ms) in enumerate(known):
-            name, base = labels[i]
+        for (value, received_ms), (name, base) in zip(known, labels):
             buffer.extend(name)
             kind = type(value)
             buffer.extend(_BOOL if kind is bool else _TEXT if kind is str else _VALUE)
@@ -96,15 +102,14 @@ class Selection:
                 cbor.append_item(buffer, age_ms // 1000)
             buffer.extend(base)
             if len(buffer) > MAX_BLOCK_BYTES:
-                pieces.append(bytes(buffer[:MAX_BLOCK_BYTES]))
+                pieces.append(bytes(memoryview(buffer)[:MAX_BLOCK_BYTES]))
                 buffer = buffer[MAX_BLOCK_BYTES:]
         pieces.append(bytes(buffer))
         return pieces if len(pieces) > 1 else pieces[0]
 
-    def _label(self, leaves: "list[int]") -> "list[tuple[bytes, bytes]]":
-        """Return what stands before the value of each leaf (name, unit) and behind it (base)."""
+    def _label(self, leaves: "list[int]") -> "Iterator[tuple[bytes, bytes]]":
+        """Yield what stands before the value of each leaf (name, unit) and behind it (base)."""
         state = self._state
-        labels = []
         base = b""
         for leaf in leaves:
             # In bytes, for MicroPython looks each new str up among all names of the program.
@@ -126,11 +131,7 @@ class Selection:
             if unit is not None:
                 before.extend(_UNIT)
                 cbor.append_item(before, unit)
-            labels.append((bytes(before), bytes(behind)))
-        if len(leaves) <= _KEPT_LABELS:
-            self._labelled = leaves
-            self._labels = labels
-        return labels
+            yield bytes(before), bytes(behind)
 
     def _last_value(self, leaf: int) -> "Value":
         """Return a leaf's value at the time it was received."""
