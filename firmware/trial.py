@@ -4,14 +4,13 @@ It has proven itself after a minute without an error, in which a crash would hav
 owner's request was verified: so keys, storage and the way to the owner work too. Without that it
 starts again after ten minutes, and after its last try the loader goes back to what ran before.
 
-An error in what somebody sends who may not command is excused, lest a stranger or a mere viewer
-decides which firmware the board runs. It costs the trial nothing but that somebody who may command
-is served after it or, where there is one after the other, between them.
+An error in what somebody sends who is no owner is excused, lest a stranger, a viewer or a guest
+decides which firmware the board runs. It costs the trial nothing but that an owner is served after
+it or, where there is one after the other, between them.
 """
 
 from firmware.crash_log import WELL_MS
 from firmware.slots import NAMES
-from gateway import awake  # noqa: F401 - `activity` needs it when the heap may be full
 from gateway.const import const
 
 TYPE_CHECKING = False
@@ -45,8 +44,8 @@ class Trial:
         self._excused_ms = -1  # when the last one was
 
     def excuses(self, asked_ms: int) -> bool:
-        """Tell whether an error in what came then is excused: nobody who may command sent it."""
-        if self._served_ms(asked_ms) == asked_ms:
+        """Tell whether an error in what came then is excused: no owner sent it."""
+        if self._served_ms() == asked_ms:
             return False
         self._excused_ms = asked_ms
         return True
@@ -69,11 +68,10 @@ class Trial:
         return False
 
     def _still_serves(self, now_ms: int) -> bool:
-        """Tell whether somebody who may command was served since an error that was excused."""
-        served_ms = self._served_ms(now_ms)
+        """Tell whether an owner was served since an error that was excused."""
+        served_ms = self._served_ms()
         return served_ms > self._excused_ms or now_ms - served_ms < _LATELY_MS
 
-    def _served_ms(self, now_ms: int) -> int:
-        """Return when somebody who may command last asked, -1 if nobody has."""
-        asked_ms = self._gateway.activity(now_ms)[0]
+    def _served_ms(self) -> int:
+        asked_ms = self._gateway.owner_asked_ms
         return -1 if asked_ms is None else asked_ms

@@ -292,7 +292,12 @@ class Gateway:
     @property
     def has_proven_itself(self) -> bool:
         """Whether an owner's request was served since the start, and nothing is under way."""
-        return self._may_record() and self._keys.has_heard_an_owner
+        return self._may_record() and self.owner_asked_ms is not None
+
+    @property
+    def owner_asked_ms(self) -> "int | None":
+        """When an owner last made a request, None if none has since the start."""
+        return self._keys.owner_asked_ms
 
     def at_least_s(self, now_ms: int) -> int:
         """Return what the time is at least, in unix seconds."""

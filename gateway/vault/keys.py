@@ -82,12 +82,14 @@ class Keys:
         return self.ring.by_kid.get(kid)
 
     @property
-    def has_heard_an_owner(self) -> bool:
-        """Whether an owner has made a request since the start."""
+    def owner_asked_ms(self) -> "int | None":
+        """When an owner last made a request, None if none has since the start."""
+        asked_ms = None
         for principal in self.ring.principals:
-            if principal.rank == OWNER and principal.used_ms is not None:
-                return True
-        return False
+            used_ms = principal.used_ms
+            if principal.rank == OWNER and used_ms is not None:
+                asked_ms = used_ms if asked_ms is None else max(asked_ms, used_ms)
+        return asked_ms
 
     def pair(self, name: str, host_random: bytes, now_ms: int) -> "tuple[Key, bytes] | None":
         """Return a provisional key for a new owner, and the board's 32 random bytes.
