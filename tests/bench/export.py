@@ -89,7 +89,7 @@ def measure(folder: Path, state: list[Any]) -> Export:
         ready_bytes = int(board.ask_probe(b"free"))
         owner = Owner(board.host, board.exchange)
         owner.ask(POST, b"time", {"unix_s": TIME_S + 86_400})
-        with loopback.one_cpu(board):
+        with loopback.one_cpu(board.pid):
             lan = _over_lan(board, owner)
             serial = _over_serial(board)
         loaded_bytes = 0

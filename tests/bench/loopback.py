@@ -110,8 +110,8 @@ def settle() -> None:
 
 
 @contextmanager
-def one_cpu(board: Board) -> Iterator[None]:
-    """Run the VM and this thread on the same CPU, where the system lets us choose.
+def one_cpu(pid: int) -> Iterator[None]:
+    """Run the VM of this pid and this thread on the same CPU, where the system lets us choose.
 
     Else an echo is mostly the time that it takes to wake another CPU, or not, as luck has it.
     """
@@ -120,11 +120,11 @@ def one_cpu(board: Board) -> Iterator[None]:
         return
     all_cpus = os.sched_getaffinity(0)
     try:
-        for process in (0, board.pid):
+        for process in (0, pid):
             os.sched_setaffinity(process, {min(all_cpus)})
         yield
     finally:
-        for process in (0, board.pid):
+        for process in (0, pid):
             os.sched_setaffinity(process, all_cpus)
 
 

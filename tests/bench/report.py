@@ -63,6 +63,7 @@ def _requests(results: Results) -> str:
         (OPERATIONS["status_again"].title, times.status_again, True),
         (OPERATIONS["refused"].title, times.refused, True),
     ]
+    floor = median(results.floor.answer) / median(results.floor.bare_echo)
     rows = []
     for name, samples, has_budget in kinds:
         ratio = median(samples) / base
@@ -77,7 +78,11 @@ them before. Both run on one CPU, where the system lets us choose, so that nothi
 it takes to wake another one. {len(times.status)} of each, none of them with a collection in it:
 see Memory for those.
 
-{table(head, rows)}"""
+{table(head, rows)}
+
+How low could it be? An OSCORE answer in straight-line code, with no gateway around it (one key,
+one constant answer: `tests/bench/floor_in_vm.py`), takes **{_ratio(floor)}x** a bare echo in this
+VM, by medians of {len(results.floor.answer)} in turns."""
 
 
 def _locks(all_locks: Iterable[LocksOn]) -> str:

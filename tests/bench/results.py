@@ -9,6 +9,7 @@ from tests.bench import (
     core,
     driver,
     export,
+    floor,
     frame_load,
     lock_to_confirmed,
     loopback,
@@ -62,6 +63,7 @@ class Results:
 
     machine: dict[str, str]
     core: dict[str, core.Cost]
+    floor: floor.Floor
     requests: loopback.Times
     locks: list[LocksOn]
     memory: Memory
@@ -99,6 +101,7 @@ def measure() -> Results:
     return Results(
         machine.describe(),
         costs,
+        floor.measure(_REQUEST_ROUNDS),
         requests,
         all_locks,
         memory,
@@ -119,7 +122,7 @@ def _measure_board(folder: Path) -> tuple[loopback.Times, LocksOn, Memory]:
     """Return what one board is asked for: requests, then locks; and its memory meanwhile."""
     with Board(folder) as board:
         boot_bytes = int(board.ask_probe(b"heap"))
-        with loopback.one_cpu(board):
+        with loopback.one_cpu(board.pid):
             requests = loopback.measure_requests(board, _REQUEST_ROUNDS)
         locks = _measure_locks(board, folder)
         watched = loopback.watch_locks(board, _LOCK_ROUNDS, _PAUSE_FRAMES)
@@ -148,6 +151,6 @@ def _measure_data(folder: Path) -> tuple[dict[str, recording.Recorded], export.E
 
 
 def _measure_locks(board: Board, folder: Path) -> LocksOn:
-    with loopback.one_cpu(board):
+    with loopback.one_cpu(board.pid):
         times = loopback.measure_locks(board, _LOCK_ROUNDS)
     return LocksOn(machine.file_system(folder), times, loopback.sync_us(folder, _SYNCS))

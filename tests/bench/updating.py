@@ -59,7 +59,7 @@ def measure(folder: Path) -> Updating:
     measured = Updating(len(package))
     with Board(folder) as board:
         measured.ready_bytes = int(board.ask_probe(b"free"))
-        with loopback.one_cpu(board):
+        with loopback.one_cpu(board.pid):
             _send(board, package, measured)
         measured.receiving_bytes = int(board.ask_probe(b"free"))
     measured.check_us = _check_us(package)
