@@ -318,7 +318,8 @@ class CommandEngine:
                 continue
             path = self._state.paths[leaf]
             if verdict == interlocks.VIOLATED:
-                self._refuse(command, f"{name}: {path} is {_text(value)}", now_ms)
+                reason = "".join((name, ": ", path, " is ", _text(value)))
+                self._refuse(command, reason, now_ms)
                 return False
             reason = reason or f"{name}: {path} is not known"
             told_on = self._state.bus_of(leaf)
