@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from carport.client import client, clock, lan, pairing, route, serial_port, session
+from carport.client import client, clock, pairing, route, serial_port, session
 
 _WAITING = (
     (session.Tuning, "ACK_TIMEOUT"),
@@ -13,7 +13,6 @@ _WAITING = (
     (client, "GIVING_S"),
     (pairing, "_ADDRESS_PROOF_S"),
     (route, "_PING_S"),
-    (lan, "_PING_REPEAT_S"),
     (serial_port, "_WRITE_TIMEOUT_S"),
 )
 _LONG_S = 30.0

@@ -11,7 +11,7 @@ import pytest
 from carport.client import lan
 from gateway.coap import message as coap
 from gateway.coap.message import Message
-from gateway.coap.numbers import CONTENT, NON, URI_PATH, URI_QUERY
+from gateway.coap.numbers import CONTENT, EMPTY, NON, RST, URI_PATH, URI_QUERY
 from tests.fake_gateway import FakeGateway
 from tests.leaping import leap
 
@@ -87,6 +87,30 @@ def test_a_ping_finds_who_answers_first(fake_gateway: FakeGateway) -> None:
     addresses = ["127.0.0.1:9", fake_gateway.address]
 
     assert asyncio.run(lan.first_to_answer(addresses, LONG_S)) == fake_gateway.address
+
+
+def test_a_board_that_is_slow_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers its first ping when the next was asked already, and strangers answer before."""
+    monkeypatch.setattr(lan, "_PING_REPEAT_S", 0.01)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as slow:
+        slow.bind(("127.0.0.1", 0))
+        slow.settimeout(LONG_S)
+
+        def answer() -> None:
+            first, _ = slow.recvfrom(1500)
+            second, sender = slow.recvfrom(1500)
+            ids = [coap.decode(ping).message_id for ping in (first, second)]
+            nobodys = next(each for each in range(3) if each not in ids)
+            slow.sendto(b"noise", sender)
+            slow.sendto(coap.encode(Message(RST, EMPTY, nobodys)), sender)
+            slow.sendto(coap.encode(Message(RST, EMPTY, ids[0])), sender)
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        address = f"127.0.0.1:{slow.getsockname()[1]}"
+
+        assert asyncio.run(lan.first_to_answer([address], LONG_S)) == address
+        answering.join()
 
 
 def test_nobody_answers_in_time() -> None:

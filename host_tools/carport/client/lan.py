@@ -8,6 +8,7 @@ import secrets
 import socket
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 
 from gateway.coap import message as coap
 from gateway.coap.message import Message
@@ -62,22 +63,31 @@ async def discover(timeout_s: float, interfaces: Iterable[str] | None = None) ->
 async def _ping(address: str) -> str | None:
     """Return address as soon as it answers a ping; None if it cannot be reached."""
     loop = asyncio.get_running_loop()
+    asked: set[int] = set()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setblocking(False)
         try:
             await loop.sock_connect(sock, parse_address(address))
             while True:
                 ping = Message(CON, EMPTY, secrets.randbelow(0x10000))
+                asked.add(ping.message_id)
                 await loop.sock_sendall(sock, coap.encode(ping))
-                try:
+                with suppress(TimeoutError):
                     async with asyncio.timeout(_PING_REPEAT_S):
-                        answer = coap.decode(await loop.sock_recv(sock, 1500))
-                except (TimeoutError, DecodeError):
-                    continue
-                if answer.type == RST and answer.message_id == ping.message_id:
+                        await _answer_to_any(asked, sock)
                     return address
         except OSError:
             return None
+
+
+async def _answer_to_any(asked: set[int], sock: socket.socket) -> None:
+    """Return once one of these pings is answered: a slow board answers one of the first."""
+    loop = asyncio.get_running_loop()
+    while True:
+        with suppress(DecodeError):
+            answer = coap.decode(await loop.sock_recv(sock, 1500))
+            if answer.type == RST and answer.message_id in asked:
+                return
 
 
 async def _discover_on(interface: str, timeout_s: float, found: dict[str, None]) -> None:
