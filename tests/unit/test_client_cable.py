@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pty
+import select
 import socket
 import threading
 import tty
@@ -79,6 +80,27 @@ def test_the_relay_serves_nobody_but_the_first(terminal: tuple[int, str]) -> Non
     assert asyncio.run(talk()) == [b"first", b"last"]
 
 
+def test_what_the_cable_cannot_take_is_lost_and_no_more(terminal: tuple[int, str]) -> None:
+    board, name = terminal
+
+    async def talk() -> None:
+        loop = asyncio.get_running_loop()
+        cable = await open_port(name, loop.time() + 1)
+        relay = await start_relay(cable, lambda line: None)
+        host, port = relay.address.split(":")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
+            ours.setblocking(False)
+            await loop.sock_connect(ours, (host, int(port)))
+            cable.write_timeout = 0.01
+            relay.datagram_received(bytes(100_000), ours.getsockname())
+            cable.write_timeout = 60
+            await loop.sock_sendall(ours, PING)
+            assert await asyncio.to_thread(_is_brought, board, PING)
+        await relay.close()
+
+    asyncio.run(talk())
+
+
 def test_a_port_in_use_is_waited_for(terminal: tuple[int, str]) -> None:
     _, name = terminal
 
@@ -143,6 +165,15 @@ def test_the_boards_log_reaches_whoever_wants_it(paired: KnownGateway, cable: Ca
 
     asyncio.run(listen())
     assert lines == ["pairing is open for 60 s"]
+
+
+def _is_brought(board: int, wanted: bytes) -> bool:
+    """Read what the cable brings to the board; tell whether this message is among it."""
+    decoder = Decoder()
+    while select.select([board], [], [], 60)[0]:
+        if wanted in [message for _, message in decoder.feed(os.read(board, 4096))]:
+            return True
+    return False
 
 
 def _carry(server: socket.socket, gateway_port: int) -> None:

@@ -57,6 +57,8 @@ class CableRelay(asyncio.DatagramProtocol):
         if addr == self._peer:
             try:
                 self._port.write(encode_coap(data))
+            except serial.SerialTimeoutException:
+                pass  # the board takes nothing just now
             except serial.SerialException:
                 self._transport.close()
 
