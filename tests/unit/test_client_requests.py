@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import aiocoap
@@ -403,3 +404,25 @@ def test_what_acts_and_was_not_answered_may_have_been_done(
             await getattr(client, method)()
 
     run(paired, work)
+
+
+def test_a_ctrl_c_that_comes_with_an_answer_is_one() -> None:
+    answer: asyncio.Future[aiocoap.Message]
+
+    class Answered:
+        def request(self, message: aiocoap.Message, handle_blockwise: bool) -> Any:
+            return SimpleNamespace(response=answer)
+
+    async def interrupted() -> bool:
+        nonlocal answer
+        answer = asyncio.get_running_loop().create_future()
+        link = session.Session()
+        link.address, link._client = "127.0.0.1:9", Answered()
+        sending = asyncio.create_task(link.send_block("update", b"", (0, False, 5), LONG_S))
+        await asyncio.sleep(0)
+        answer.set_result(aiocoap.Message(code=aiocoap.CHANGED))
+        sending.cancel()
+        await asyncio.wait([sending])
+        return sending.cancelled()
+
+    assert asyncio.run(interrupted())

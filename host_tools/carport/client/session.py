@@ -194,7 +194,8 @@ class Session:
         )
         asked = self._client.request(message, handle_blockwise=False)
         try:
-            response: aiocoap.Message = await asyncio.wait_for(asked.response, wait_s)
+            async with asyncio.timeout(wait_s):
+                response: aiocoap.Message = await asked.response
         except oscore.NotAProtectedMessage as error:
             refusal = _plain_refusal(error.plain_message, self.is_on_cable)
             if refusal is not None:
