@@ -14,6 +14,9 @@ from tests.unit.conftest import CtrlC
 
 pytestmark = pytest.mark.usefixtures("paired")
 
+NAME_ONE = "name one that `carport update --build` wrote"
+NO_PACKAGE = f"this is no package: {NAME_ONE}"
+
 
 @pytest.fixture
 def slots(monkeypatch: pytest.MonkeyPatch) -> Slots:
@@ -106,7 +109,7 @@ def test_a_rollback_ends_with_6(
         ({"board": "rejsacan-6"}, [], 3, "is for rejsacan-6, and this board is t-2can"),
         ({"version": "0.0.9"}, [], 3, "older than 0.1.0"),
         ({"version": "0.0.9"}, ["--force"], 3, "connect the cable"),
-        ({"sha256": bytes(32)}, [], 1, "damaged"),
+        ({"sha256": bytes(32)}, [], 2, "damaged"),
     ],
 )
 def test_what_does_not_fit_is_not_sent(
@@ -125,11 +128,26 @@ def test_what_does_not_fit_is_not_sent(
     assert slots.puts == []
 
 
-@pytest.mark.parametrize("content", [b"", b"CPKG", bytes(512), make_package()[:-1]])
-def test_what_is_no_package_is_not_sent(slots: Slots, tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", NO_PACKAGE),
+        (b"CPKG", NO_PACKAGE),
+        (bytes(512), NO_PACKAGE),
+        (b"CPKG" + bytes(508), f"a package of format 0, not 1: {NAME_ONE}"),
+        (
+            make_package()[:-1],
+            "the package is damaged: build it again with `carport update --build`",
+        ),
+    ],
+)
+def test_what_is_no_package_is_not_sent(
+    slots: Slots, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, what: str
+) -> None:
     path = tmp_path / "wrong.carport"
     path.write_bytes(content)
-    assert run(["update", "--package", str(path)]) == 1
+    assert run(["update", "--package", str(path)]) == 2
+    assert capsys.readouterr().err == f"carport: {what}\n"
     assert slots.puts == []
 
 

@@ -75,13 +75,13 @@ def test_a_flipped_or_missing_byte_of_the_payload_is_noticed(built: bytes) -> No
     for _ in range(20):
         damaged = bytearray(built)
         damaged[random.randrange(512, len(built))] ^= 1 << random.randrange(8)
-        with pytest.raises(PackageError, match="damaged"):
+        with pytest.raises(UsageError, match="damaged"):
             read_header(bytes(damaged))
     for wrong in (built[:-1], built + b"\0", built[:600]):
-        with pytest.raises(PackageError, match="damaged"):
+        with pytest.raises(UsageError, match="damaged"):
             read_header(wrong)
     for wrong in (b"", built[:100], b"\xff" * 1000):
-        with pytest.raises(PackageError, match="no package"):
+        with pytest.raises(UsageError, match="no package"):
             read_header(wrong)
 
 

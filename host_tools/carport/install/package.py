@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from carport.emulator.device_code import compile_for_boards
-from carport.errors import CarportError
+from carport.errors import CarportError, UsageError
 from carport.hardware import board_named
 from carport.install.partitions import SLOT_BYTES
 from carport.install.romfs import rom_image
@@ -46,7 +46,7 @@ _VERSION = re.compile(r'^VERSION = "(.*)"$', re.MULTILINE)
 
 
 class PackageError(CarportError):
-    """A file is no package, or what should go into one does not fit."""
+    """What should go into a package does not fit."""
 
 
 def build_package(board: str, car: str | None = None, root: Path | None = None) -> bytes:
@@ -86,15 +86,15 @@ def read_header(data: bytes) -> dict[str, Any]:
     """Return what a package says of itself: version, board, size, sha256, mpy and car, if any.
 
     Raises:
-        PackageError: this is no whole package.
+        UsageError: this is no whole package.
     """
     try:
         head = package.decode(data[: package.HEAD_BYTES])
     except DecodeError as error:
-        raise PackageError(f"this is no package for an update: {error}") from error
+        raise UsageError(f"{error}: name one that `carport update --build` wrote") from error
     payload = data[package.HEAD_BYTES :]
     if len(payload) != head.size or hashlib.sha256(payload).digest() != head.sha256:
-        raise PackageError("the package is damaged: build it again with `carport update --build`")
+        raise UsageError("the package is damaged: build it again with `carport update --build`")
     fields = {"version": head.version, "board": head.board, "size": head.size}
     fields |= {"sha256": head.sha256, "mpy": head.mpy}
     return fields | ({"car": head.car} if head.car else {})
