@@ -273,8 +273,12 @@ def test_the_firmware_opens_these_pins(tmp_path: Path) -> None:
 
 
 def test_a_car_with_more_buses_than_the_board_is_refused() -> None:
-    with pytest.raises(UsageError, match="has 1 CAN controllers, and this car 2 buses"):
-        board("t-can485").settings(2)
+    for name, told in (
+        ("t-can485", "has 1 CAN controller, and this car 3 buses: choose another board"),
+        ("t-2can", "has 2 CAN controllers, and this car 3 buses: choose another board"),
+    ):
+        with pytest.raises(UsageError, match=told):
+            board(name).settings(3)
 
 
 def test_only_the_buses_of_the_car_are_wired_and_can_wake() -> None:

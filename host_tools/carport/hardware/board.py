@@ -147,9 +147,10 @@ class Board:
             UsageError: it has fewer controllers.
         """
         if buses > len(self.can):
+            has = "1 CAN controller" if len(self.can) == 1 else f"{len(self.can)} CAN controllers"
             raise UsageError(
-                f"{self.title} has {len(self.can)} CAN controllers, and this car {buses} buses: "
-                "choose another board, or a profile of one bus"
+                f"{self.title} has {has}, and this car {buses} buses: choose another board, or a "
+                "profile of fewer buses"
             )
         used = self.can[:buses]
         settings: dict[str, Any] = {
