@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from carport.car.cars import make_car
+from carport.car.profile import CarError
+from carport.profile.installed import profile_folder
 from tests.car_rig import Rig
 
 HOOD = "Vehicle.Body.Hood.IsOpen"
@@ -108,3 +111,13 @@ def test_what_the_car_cannot_do(rig: Rig, request_: dict[str, Any]) -> None:
 def test_a_press_is_passed_on(rig: Rig) -> None:
     assert rig.ask("press", seconds=3) == {"ok": True, "seconds": 3.0}
     assert rig.presses_ms == [3000]
+
+
+def test_a_car_that_is_not_simulated_is_refused_with_the_names_of_those_that_are() -> None:
+    with pytest.raises(CarError) as refused:
+        make_car(profile_folder("model3"), seed=1)
+    said, _, names = str(refused.value).partition(": name one of ")
+    assert said == "no car is simulated for model3"
+    assert names.split(", ") == ["leaf-2013", "leaf-2016", "leaf-2018", "reference"]
+    for name in names.split(", "):
+        make_car(profile_folder(name), seed=1)
