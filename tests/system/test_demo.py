@@ -36,6 +36,26 @@ steps = [*story.STORY[:3], ("What nobody planned", break_a_lock), *story.STORY[3
 sys.exit(0 if tell(as_json=False, story=tuple(steps)) else 1)
 """
 
+# A terminal sends Ctrl-C to the emulator too, and a step needs that before it knows of the signal.
+INTERRUPTED_DEMO = """
+import os, signal
+from carport.cli import main
+from carport.demo import story
+from tests.waiting import wait_until
+
+os.setpgrp()
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def press_ctrl_c(stage):
+    os.killpg(0, signal.SIGINT)
+    wait_until(lambda: not os.path.exists(stage.emulator.state))
+    stage.car()
+
+start = ("A gateway and its car", lambda stage: stage.start())
+story.STORY = (start, ("Ctrl-C", press_ctrl_c))
+main(['demo', '--json'])
+"""
+
 
 @dataclass
 class World:
@@ -141,4 +161,15 @@ def test_an_early_end_leaves_nothing(world: World) -> None:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 128 + signal.SIGTERM
+    assert world.left_behind() == []
+
+
+def test_ctrl_c_leaves_nothing_and_says_so(world: World) -> None:
+    with world.start(INTERRUPTED_DEMO) as process:
+        output, errors = process.communicate(timeout=PATIENCE_S)
+
+    told = [json.loads(line) for line in output.splitlines()]
+    assert [each.get("outcome") for each in told] == ["ok", None]
+    assert told[-1] == {"error": "interrupted", "exit_code": 130}
+    assert (process.returncode, errors) == (130, "\n")  # as a terminal shows ^C before it
     assert world.left_behind() == []

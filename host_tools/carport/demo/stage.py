@@ -87,7 +87,7 @@ class Stage:
         """Start the emulator, as a process of its own, and the listener."""
         self.report.command(("emulate", "--json"))
         self.emulator = self._parts.enter_context(EmulatorProcess())
-        self._end_if_signalled()
+        self.end_if_signalled()
         self._parts.enter_context(self._listening)
         (dbc,) = profile_folder(DEFAULT_CAR).glob("*.dbc")
         self.listener = self._listening.enter_context(Listener(self.emulator.can, dbc))
@@ -115,7 +115,7 @@ class Stage:
             timeout=_COMMAND_TIMEOUT_S,
             check=False,
         )
-        self._end_if_signalled()
+        self.end_if_signalled()
         said = (done.stdout + done.stderr).strip()
         self._transcript.append(f"$ carport {' '.join(words)}\n{said}\n[{done.returncode}]\n")
         fields: dict[str, Any] = json.loads(done.stdout) if done.stdout else {}
@@ -159,6 +159,18 @@ class Stage:
 
         return asyncio.run(ask_gateway())
 
+    def end_if_signalled(self) -> None:
+        """End the story if a signal came.
+
+        Raises:
+            KeyboardInterrupt: it was Ctrl-C.
+            SystemExit: it was another.
+        """
+        if self._signal == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self._signal is not None:
+            sys.exit(128 + self._signal)
+
     def keep_logs(self, error: Exception) -> Path:
         """Write down what was said, for whoever looks for what went wrong; return the folder."""
         folder = Path(tempfile.mkdtemp(prefix="carport-demo-logs-"))
@@ -170,7 +182,3 @@ class Stage:
 
     def _note_signal(self, number: int, frame: object) -> None:
         self._signal = number
-
-    def _end_if_signalled(self) -> None:
-        if self._signal is not None:
-            sys.exit(128 + self._signal)

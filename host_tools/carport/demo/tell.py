@@ -20,9 +20,11 @@ def tell(as_json: bool, story: tuple[tuple[str, Step], ...] = STORY) -> bool:
             except Skipped as reason:
                 report.end("SKIPPED", reason=str(reason))
             except Exception as error:  # noqa: BLE001 - a fault of the demo's own is told as well
+                stage.end_if_signalled()  # which may have ended the emulator as well
                 _report_failure(stage, error)
                 return False
             else:
+                stage.end_if_signalled()
                 report.end("ok")
     report.close(
         f"As expected, all of it, in {time.monotonic() - begin_s:.0f} s. Nothing is left."
