@@ -103,6 +103,7 @@ class Stage:
         Raises:
             UnexpectedError: it ends with another exit code.
         """
+        self.end_if_signalled()  # while nothing ran: nobody may be there to answer any more
         words = (*words, "--json")
         if is_told:
             self.report.command(words)
