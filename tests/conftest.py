@@ -10,13 +10,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 from xdist.scheduler import LoadScopeScheduling
 
-from carport.client import lan
+from tests.patience import disturb_nobody
 from tests.vm import VM, Both, find_micropython
 
 IN_REAL_TIME = ("attack", "audit", "bench", "soak", "system")
 """Folders of tests that wait for real programs: one after the other, beside those that compute."""
-
-NOBODYS_GROUP = "233.252.0.1"  # for documentation. Source: RFC 6676 section 2
 
 # A suite that passes once passes always: the same examples and the same random bytes each time,
 # however slow the machine is. `--hypothesis-profile=search` makes others.
@@ -76,7 +74,7 @@ def _random_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 @pytest.fixture(autouse=True)
 def _group_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look for lost gateways where none is: an emulator of the other worker's would count it."""
-    monkeypatch.setattr(lan, "ALL_COAP_NODES", NOBODYS_GROUP)
+    disturb_nobody(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Several invocations at once, each in a process of its own: all succeed."""
+"""Several invocations at once, each in a process of its own: all succeed, and disturb nobody."""
 
 import json
 import os
@@ -7,7 +7,13 @@ import sys
 
 from carport.client.known_gateways import KnownGateway
 from tests.fake_gateway import FakeGateway
-from tests.patience import CARPORT
+from tests.patience import CARPORT, NOBODYS_GROUP
+
+TELL_THE_GROUP = """
+import atexit
+from carport.client import lan
+atexit.register(lambda: print(lan.ALL_COAP_NODES))
+"""
 
 
 def _start(*words: str) -> subprocess.Popen[str]:
@@ -57,3 +63,16 @@ def test_a_killed_process_gives_its_context_back(
 
     with _start("lock") as locking:
         assert json.loads(locking.communicate()[0])["state"] == "confirmed"
+
+
+def test_what_is_lost_is_looked_for_where_nobody_is_disturbed() -> None:
+    *python, code = CARPORT
+    done = subprocess.run(
+        [*python, TELL_THE_GROUP + code, "--version"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.splitlines()[-1] == NOBODYS_GROUP
