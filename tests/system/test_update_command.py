@@ -191,4 +191,4 @@ def test_another_boards_and_a_damaged_one_are_refused_before_they_are_sent(
     content = bytearray(build("0.3.0").read_bytes())
     content[100_000] ^= 1
     damaged.write_bytes(content)
-    assert "damaged" in owner.run("update", "--package", str(damaged), exit_code=1)["error"]
+    assert "damaged" in owner.run("update", "--package", str(damaged), exit_code=2)["error"]
