@@ -61,6 +61,7 @@ class CanBus:
         filters: "list[tuple[int, int, int]]",
     ) -> None:
         self.stream: Any = can.stream if wakeup is None else wakeup
+        self.garbage_kib = 1 if wakeup is None else 0  # of a frame: the emulated bus speaks text
         self._wakeup = wakeup
         self._gateway = gateway
         self._bus = bus

@@ -20,7 +20,7 @@ Rules:
    datagrams of a kilobyte.
    It is estimated, for to measure it takes as long as a third of a request: 8 KiB for each
    datagram that comes; 2 KiB for each that leaves, and 1 KiB for each 32 bytes of it; 1 KiB for
-   each turn of the timer. CAN frames make none.
+   each turn of the timer. CAN frames make none, but for those of the emulated bus, which are text.
    `gc.threshold` keeps its default: MicroPython collects by itself only when the heap is full.
 4. An error costs its input, not the gateway: it is logged with its trace. Too many in a minute,
    and the board is reset. The watchdog is fed after a turn without one (firmware/health.py); but
@@ -111,7 +111,7 @@ class Runner:
         self._buses = buses
         self._health = health
         self._poll = select.poll()
-        self._handlers: dict[int, tuple[Callable[[int], None], int]] = {}
+        self._handlers: dict[int, tuple[Callable[[int], None], int, bool]] = {}
         self._failed = 0  # the number of the newest change when saving failed, 0 if it did not
         self._save_again_ms = 0
         self._leave_ms: int | None = None
@@ -125,14 +125,17 @@ class Runner:
             self.add(udp)
         self.add(cable)
         for bus in buses:
-            self.add(bus, 0)
+            self.add(bus, bus.garbage_kib, False)
 
-    def add(self, source: "Source", garbage_kib: int = _INPUT_KIB) -> None:
-        """Wait for this source too; garbage_kib: what each of its inputs makes, as a request does
-        and a frame of the car does not.
+    def add(
+        self, source: "Source", garbage_kib: int = _INPUT_KIB, is_somebody: bool = True
+    ) -> None:
+        """Wait for this source too.
+
+        garbage_kib: what each of its inputs makes. is_somebody: somebody sends them, not the car.
         """
         self._poll.register(source.stream, select.POLLIN)
-        self._handlers[id(source.stream)] = source.handle, garbage_kib
+        self._handlers[id(source.stream)] = source.handle, garbage_kib, is_somebody
 
     def run(self) -> None:
         """Run until the board is reset or a source ends the program."""
@@ -172,14 +175,14 @@ class Runner:
         handlers = self._handlers
         for ready in self._poll.ipoll(wait_ms):
             is_idle = False
-            handle, garbage_kib = handlers[id(ready[0])]
+            handle, garbage_kib, is_somebody = handlers[id(ready[0])]
             self._garbage_kib += garbage_kib
             come_ms = self._now_ms()
             try:
                 handle(come_ms)
                 self._settle()
             except Exception as error:  # noqa: BLE001 - as above
-                if not self._note_error(error, come_ms if garbage_kib else None):
+                if not self._note_error(error, come_ms if is_somebody else None):
                     is_well = False
         if is_well:
             self._health.turn_was_well(now_ms)

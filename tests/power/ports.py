@@ -71,6 +71,8 @@ class Link(Source):
 class Bus(Source):
     """A controller: `deaf` while no node acknowledges its frames."""
 
+    garbage_kib = 0
+
     def __init__(self, machine: "Machine", index: int) -> None:
         Source.__init__(self)
         self._machine = machine

@@ -95,6 +95,7 @@ class Frame:
 class Bus:
     takes = True
     waits_until_ms = 0
+    garbage_kib = 0
 
     def __init__(self, core):
         self.stream = opened()
@@ -466,7 +467,7 @@ def fail(*args):
     raise MemoryError
 bus.stream.setblocking(False)
 TROUBLE
-runner._handlers[id(bus.stream)] = bus.handle, 0
+runner.add(bus, 0, False)
 health.trial = Trial()
 try:
     for i in range(40):
@@ -491,7 +492,8 @@ def test_a_source_that_fails_keeps_no_other_from_its_go() -> None:
 def fail(now_ms):
     bus.stream.recv(99)
     raise ValueError("a bug")
-runner._handlers[id(bus.stream)] = (fail, 0)
+bus.handle = fail
+runner.add(bus, 0, False)
 host.sendto(b"frame", address(bus.stream))
 from_host(b"host")
 from_cable(b"cable")
