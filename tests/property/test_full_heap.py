@@ -1,19 +1,12 @@
 """A heap that is full at any line of a request's way costs that request, and nothing else.
 
-The core is traced line by line in CPython, and MemoryError is raised at one line of each run: at
-one that could take memory, so which calls something, or puts something together. The lines are
-sampled, every `STRIDE`th of them, from a different one in each run of the tests, so that all are
-met in time.
+MemoryError is raised at one line of the core in each run: see full_heap.py. They are sampled,
+every `STRIDE`th of them, the same ones each time; `--hypothesis-profile=search` takes others.
 """
 
-import linecache
 import os
-import re
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from random import Random
-from types import FrameType
 from typing import Any
 
 from gateway.coap.numbers import CHANGED, CONTENT, ECHO, EMPTY, GET, POST
@@ -21,46 +14,11 @@ from gateway.vehicle.command import Command, Transmission
 from tests.models.car import Car
 from tests.models.host import Host, Response
 from tests.models.shell import Shell
+from tests.property.full_heap import failing_at
 
 STRIDE = int(os.environ.get("CARPORT_FULL_HEAP_STRIDE", "23"))
 _MOST_LINES = 20_000
-_TAKES_MEMORY = re.compile(r"\w\(|[=(,\s]\[|\{| \+ | % |f\"")
-
-Trace = Callable[[FrameType, str, Any], Any]
-
-
-class Lines:
-    """Counts the core's lines, and raises MemoryError at one of them."""
-
-    def __init__(self, fails_at: int) -> None:
-        self.count = 0
-        self.place = ""
-        self._fails_at = fails_at
-
-    def trace(self, frame: FrameType, event: str, argument: Any) -> Trace | None:
-        if "/gateway/" not in frame.f_code.co_filename:
-            return None
-        line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
-        if event == "line" and _TAKES_MEMORY.search(line):
-            self.count += 1
-            if self.count == self._fails_at:
-                self.place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-                raise MemoryError
-        return self.trace
-
-
-@contextmanager
-def failing_at(line: int) -> Iterator[Lines]:
-    """Let the heap be full at this line of the core, once; that much a runner survives."""
-    lines = Lines(line)
-    before = sys.gettrace()
-    sys.settrace(lines.trace)
-    try:
-        yield lines
-    except MemoryError:
-        pass
-    finally:
-        sys.settrace(before)
+_CORE = "/gateway/"
 
 
 class World:
@@ -93,7 +51,7 @@ class World:
 def lines_of(begin: Callable[[World], None]) -> int:
     """Return how many lines of the core a request takes that does not fail."""
     world = World()
-    with failing_at(_MOST_LINES) as lines:
+    with failing_at(_MOST_LINES, _CORE) as lines:
         begin(world)
     assert not lines.place
     return lines.count
@@ -111,9 +69,9 @@ def begin_lock(world: World) -> None:
 def test_a_command_acts_once_at_most_and_the_next_one_is_confirmed() -> None:
     total = lines_of(begin_lock)
     assert total > 500
-    for line in range(Random().randrange(1, STRIDE + 1), total + 1, STRIDE):
+    for line in range(Random(os.urandom(8)).randrange(1, STRIDE + 1), total + 1, STRIDE):
         world = World()
-        with failing_at(line) as lines:
+        with failing_at(line, _CORE) as lines:
             begin_lock(world)
         world.shell.drain()
         answer = world.answer_to("lock", {"id": 1, "command": "lock"})

@@ -6,12 +6,8 @@ has the next sector erased, one that begins a sector, the last one, the question
 the start.
 """
 
-import linecache
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,7 +16,7 @@ from gateway.coap import block
 from gateway.coap.numbers import BLOCK1, CHANGED, CONTENT, ECHO, GET, POST, PUT
 from tests.models.host import Host
 from tests.models.slot_board import PIECE, SlotBoard, activate, hash_of, make, put, send
-from tests.property.test_full_heap import _TAKES_MEMORY
+from tests.property.full_heap import Lines, failing_at
 
 STRIDE = int(os.environ.get("CARPORT_FULL_HEAP_STRIDE", "97"))
 OURS = ("/gateway/", "/firmware/")
@@ -28,41 +24,6 @@ OLD, NEW = make(9000, seed=1), make(9000, seed=2)
 BLOCKS = -(-len(NEW) // PIECE)
 A, B = 1, 2
 TRIES = 3
-
-
-class Lines:
-    """Counts the board's lines, and raises MemoryError at one of them."""
-
-    def __init__(self, fails_at: int) -> None:
-        self.count = 0
-        self.place = ""
-        self._fails_at = fails_at
-
-    def trace(self, frame: FrameType, event: str, argument: Any) -> Any:
-        code = frame.f_code
-        if not any(part in code.co_filename for part in OURS):
-            return None
-        line = linecache.getline(code.co_filename, frame.f_lineno)
-        if event == "line" and _TAKES_MEMORY.search(line):
-            self.count += 1
-            if self.count == self._fails_at:
-                self.place = f"{code.co_filename}:{frame.f_lineno}"
-                raise MemoryError
-        return self.trace
-
-
-@contextmanager
-def failing_at(number: int) -> Iterator[Lines]:
-    """Let the heap be full at this line, once; that much a runner survives."""
-    lines = Lines(number)
-    before = sys.gettrace()
-    sys.settrace(lines.trace)
-    try:
-        yield lines
-    except MemoryError:
-        pass
-    finally:
-        sys.settrace(before)
 
 
 class World:
@@ -85,7 +46,7 @@ class World:
     def fail(self, data: bytes, line: int) -> Lines:
         """Bring a request, with the heap full at a line of what the board does then."""
         shell = self.board.shell
-        with failing_at(line) as lines:
+        with failing_at(line, *OURS) as lines:
             shell.gateway.receive_datagram(data, self.owner.peer, shell.now_ms)
         shell.drain()
         self.owner.responses()
